@@ -1,4 +1,4 @@
-//! Reads packets from capture files, folders of capture files, standard input, and network interfaces.
+//! Reads packets from capture files, folders of capture files, standard input, and network interfaces; writes capture files.
 //!
 //! Plain pcap and pcapng are parsed here. This is nearly twice as fast as libpcap, works on any stream, and
 //! reports the file offset of an error. It also reads pcapng files that libpcap refuses (interfaces with
@@ -35,6 +35,7 @@ mod live;
 mod nic;
 mod reader;
 mod stamping;
+mod writer;
 
 pub use error::{OpenError, ReadError};
 pub use inputs::{GrowingFolder, Input, expand};
@@ -42,3 +43,4 @@ pub use live::{Frames, HOLD_MS, LiveCapture, LiveCounts, LiveError, LiveOptions,
 pub use nic::stamps_all;
 pub use reader::{CaptureReader, Record};
 pub use stamping::{ClockEvent, ClockEventKind, StampingClock};
+pub use writer::{CaptureFormat, CaptureWriter};

@@ -1,6 +1,7 @@
 //! The command line: one definition, from which clap makes the parser, the help, the completions and the pages of the manual.
 
 mod devices;
+mod extract;
 mod feedback;
 mod judging;
 mod report;
@@ -14,6 +15,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::Targets;
 
 pub(crate) use devices::{ClassAction, ClassArgs, InventoryAction, InventoryArgs, LearnArgs};
+pub(crate) use extract::{CaptureArgs, ExtractArgs, LadderArgs};
 pub(crate) use feedback::{LabelArgs, LabelKind, LabelValue, ListAction, ListKind, ListsArgs, TelemetryArgs};
 pub(crate) use judging::{EvaluateArgs, ExportAs, ListName, ReputationAction, ReputationArgs};
 pub(crate) use report::{ReportArgs, What};
@@ -126,6 +128,11 @@ pub(crate) enum Command {
     ///
     /// The key of the installation makes the token of a number. The number itself is neither stored nor logged.
     Find(FindArgs),
+    /// Copy the packets of a call, a campaign or an incident out of captures at hand
+    ///
+    /// The file has whole frames as they were captured: all signalling, and media with --media. Exit code 3 means that
+    /// something is missing, and the message names it.
+    Extract(ExtractArgs),
     /// Draw a measurement
     Plot(PlotArgs),
     /// Device classes by the sound of their silence
@@ -169,6 +176,7 @@ impl Command {
             Self::Report(args) => !args.schema,
             Self::Show(_)
             | Self::Find(_)
+            | Self::Extract(_)
             | Self::Plot(_)
             | Self::Label(_)
             | Self::Allow(_)

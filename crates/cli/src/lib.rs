@@ -19,12 +19,14 @@ mod config;
 mod db;
 mod doctor;
 mod evaluate;
+mod extract;
 mod feedback;
 pub mod files;
 mod find;
 mod inventory;
 mod knowledge;
 mod label;
+mod ladder;
 mod lists;
 mod lockdown;
 mod log;
@@ -47,6 +49,7 @@ mod session;
 mod show;
 mod svg;
 mod truth;
+mod wanted;
 mod when;
 
 use std::process::ExitCode;
@@ -104,6 +107,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Report(args) => report::run(&cli.common, args),
         Command::Show(args) => show::run(&cli.common, args),
         Command::Find(args) => find::run(&cli.common, args),
+        Command::Extract(args) => extract::run(&cli.common, args),
         Command::Plot(args) => plot::run(&cli.common, args),
         Command::Class(args) => class::run(&cli.common, args),
         Command::Inventory(args) => inventory::run(&cli.common, args),

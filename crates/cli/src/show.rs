@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::args::{Common, DiffArgs, Format, ShowArgs, ShowKind};
 use crate::calls::CallIds;
 use crate::config::Config;
+use crate::ladder;
 use crate::names::Names;
 use crate::out;
 use crate::outcome::{Exit, Failure};
@@ -12,6 +13,15 @@ use crate::render::print_object;
 
 /// `bellwether show`.
 pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
+    if args.ladder.ladder {
+        if args.kind != ShowKind::Call {
+            return Err(Failure::Usage("--ladder draws a call: show call CALL-ID --ladder".to_owned()));
+        }
+        return ladder::run(common, &args.ladder.captures, &args.id);
+    }
+    if !args.ladder.captures.from.is_empty() {
+        return Err(Failure::Usage("--from names captures for --ladder".to_owned()));
+    }
     let config = Config::load(common.config.as_deref())?;
     let reader = open_reader(common)?;
     let reports = Reports::of(&reader);

@@ -16,8 +16,10 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod beginning;
+mod bursts;
 mod codec;
 mod dtls;
+pub mod emodel;
 mod encoding;
 pub mod g711;
 pub mod g722;
@@ -29,12 +31,13 @@ mod srtp;
 mod stun;
 
 pub use beginning::Beginning;
+pub use bursts::Bursts;
 pub use codec::{Codec, static_format};
 pub use dtls::DtlsStep;
 pub use encoding::{encoding_name, known_encoding};
 pub use jitter::Jitter;
 pub use packet::{Kind, Packet, classify};
 pub use reception::{Arrival, Reception};
-pub use rtcp::{Rtcp, SenderReport};
+pub use rtcp::{ReceptionReport, Rtcp, SenderReport, VoipMetrics};
 pub use srtp::{SrtpKey, SrtpSession};
 pub use stun::IceCheck;

@@ -1,3 +1,5 @@
+use crate::bursts::{BurstCounter, Bursts};
+
 /// A larger sequence jump forward is a restart of the sender, not loss (RFC 3550 appendix A.1).
 const MAX_DROPOUT: i32 = 3000;
 /// A larger jump back is a restart, not reordering.
@@ -38,6 +40,8 @@ pub struct Reception {
     highest: u16,
     /// Number of bits in `seen` that belong to the current run.
     run: u8,
+    /// Losses that left `seen`, so that no late packet can fill them any more. Most sources have none.
+    bursts: Option<Box<BurstCounter>>,
 }
 
 /// Width of the `seen` window in sequence numbers.
@@ -102,12 +106,45 @@ impl Reception {
         self.restarts
     }
 
+    /// How the losses so far cluster. Packets that are missing now count as lost.
+    #[must_use]
+    pub fn bursts(&self) -> Bursts {
+        let mut all = self.clone();
+        all.judge_rest();
+        all.bursts.map(|bursts| bursts.so_far()).unwrap_or_default()
+    }
+
+    /// Judges all packets of the window, and ends the current burst.
+    fn judge_rest(&mut self) {
+        (0..self.run).rev().for_each(|behind| self.judge(behind));
+        if let Some(bursts) = &mut self.bursts {
+            bursts.close();
+        }
+    }
+
+    /// Judges the packet so far behind the highest one.
+    #[inline]
+    fn judge(&mut self, behind: u8) {
+        if self.seen >> behind & 1 == 0 {
+            self.bursts.get_or_insert_default().lost(1);
+        } else if let Some(bursts) = &mut self.bursts {
+            bursts.received();
+        }
+    }
+
     fn start(&mut self, seq: u16) {
+        self.judge_rest();
         (self.highest, self.seen, self.run) = (seq, 1, 1);
         self.expected = self.expected.saturating_add(1);
     }
 
     fn advance(&mut self, step: u16) -> Arrival {
+        // Packets that leave the window, the oldest first, and then those that were never in it.
+        let leaving = REACH.saturating_sub(step) as u8;
+        (leaving..self.run).rev().for_each(|behind| self.judge(behind));
+        if step > REACH {
+            self.bursts.get_or_insert_default().lost(u32::from(step - REACH));
+        }
         self.highest = self.highest.wrapping_add(step);
         self.seen = if step < REACH { self.seen << step } else { 0 } | 1;
         self.run = step.saturating_add(u16::from(self.run)).min(REACH) as u8;
@@ -179,5 +216,65 @@ mod tests {
         let (r, arrivals) = run(&[10, 30_000, 29_998, 30_001]);
         assert_eq!(arrivals[2], Arrival::Reordered);
         assert_eq!((r.lost(), r.restarts()), (1, 1));
+    }
+
+    /// Bursts of a run of packets, by the definition of RFC 3611 section 4.7.2.
+    fn bursts_of(received: &[bool]) -> Bursts {
+        let mut out = Bursts::default();
+        let lost: Vec<usize> = (0..received.len()).filter(|i| !received[*i]).collect();
+        out.runs = lost.iter().filter(|i| **i == 0 || received[**i - 1]).count() as u32;
+        for burst in lost.chunk_by(|a, b| b - a <= 16).filter(|burst| burst.len() > 1) {
+            out.lost += burst.len() as u32;
+            out.packets += (burst[burst.len() - 1] - burst[0] + 1) as u32;
+        }
+        out
+    }
+
+    #[test]
+    fn bursts_are_those_of_the_rfc_for_any_pattern_and_small_reordering() {
+        let mut state = 7_u32;
+        let mut random = |below: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) % below
+        };
+        for case in 0..400 {
+            let share = 1 + case % 40;
+            // Losses come alone and in rows.
+            let mut received: Vec<bool> = vec![true];
+            while received.len() < 700 {
+                let is_lost = random(100) < share;
+                let row = if is_lost { 1 + random(1 + case % 90) } else { 1 + random(30) };
+                received.extend((0..row).map(|_| !is_lost));
+            }
+            received.push(true);
+            let mut seqs: Vec<u16> = (0..received.len())
+                .filter(|i| received[*i])
+                .map(|i| 65_000_u16.wrapping_add(i as u16))
+                .collect();
+            for i in 1..seqs.len() - 1 {
+                if i > 1 && random(20) == 0 && seqs[i].wrapping_sub(seqs[i - 1]) < 30 {
+                    seqs.swap(i, i - 1);
+                }
+            }
+            let (reception, _) = run(&seqs);
+            assert_eq!(reception.bursts(), bursts_of(&received), "case {case}");
+            let lost = received.iter().filter(|r| !**r).count() as u64;
+            assert_eq!(reception.lost(), lost);
+        }
+    }
+
+    #[test]
+    fn a_lost_packet_alone_is_no_burst_and_a_restart_ends_one() {
+        let alone: Vec<u16> = (0..100).filter(|seq| *seq != 50).collect();
+        assert_eq!(run(&alone).0.bursts(), Bursts { lost: 0, packets: 0, runs: 1 });
+        let (r, _) = run(&[0, 2, 30_000, 30_002]);
+        assert_eq!(r.bursts(), Bursts { lost: 0, packets: 0, runs: 2 });
+        let (r, _) = run(&[0, 2, 4, 30_000]);
+        assert_eq!(r.bursts(), Bursts { lost: 2, packets: 3, runs: 2 });
+    }
+
+    #[test]
+    fn a_source_grows_by_one_pointer() {
+        assert!(size_of::<Reception>() <= 40, "{}", size_of::<Reception>());
     }
 }

@@ -118,7 +118,7 @@ impl Dispatcher {
         tcp.finish(losses, |flow, stream, losses| {
             read_messages(stream, losses, |message, _| {
                 // An incomplete envelope or frame holds no complete message.
-                let InStream::Sip(bytes) = message else { return };
+                let InStream::Sip(bytes) = message.what else { return };
                 let item = Item { content: Content::SipStream, flow, bytes, ..item };
                 if sent.is_ok() {
                     sent = epochs.push(&owned(shard_key, item), true);
@@ -279,7 +279,7 @@ impl Dispatcher {
                     sent = epochs.push(&owned(shard_key, item), is_sip(item.content));
                 }
             };
-            read_messages(stream, losses, |message, losses| match message {
+            read_messages(stream, losses, |message, losses| match message.what {
                 InStream::Sip(bytes) => push(Item { content: Content::SipStream, bytes, ..item }),
                 InStream::WebSocket(bytes) => push(Item { content: Content::SipWebSocket, bytes, ..item }),
                 InStream::KeepAlive(bytes) => push(Item { content: Content::KeepAlive, bytes, ..item }),

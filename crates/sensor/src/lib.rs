@@ -78,3 +78,4 @@ pub use pipeline::{Config, Finished, Latency, Settings};
 pub use rehearsal::{Rehearsal, rehearse};
 pub use replay::{Outcome, replay};
 pub use room::Patience;
+pub use streams::{InStream, SipFlow, Taken, read_messages};

@@ -13,7 +13,7 @@ use web_socket::Socket;
 
 /// State of a TCP flow.
 #[derive(Default)]
-pub(crate) struct SipFlow {
+pub struct SipFlow {
     speaks: Speaks,
     /// Octets at the front that were searched for the end of a handshake.
     searched: usize,
@@ -49,8 +49,18 @@ impl Held for SipFlow {
     }
 }
 
-/// An element of a flow.
-pub(crate) enum InStream<'a> {
+/// An element of a flow with the sequence numbers of its octets.
+pub struct Taken<'a> {
+    /// The element.
+    pub what: InStream<'a>,
+    /// Sequence number of its first octet. Control frames of a WebSocket may precede its message.
+    pub from: u32,
+    /// Sequence number behind its last octet.
+    pub to: u32,
+}
+
+/// The content of an element.
+pub enum InStream<'a> {
     /// A SIP message.
     Sip(&'a [u8]),
     /// A HEP version 3 envelope of an agent.
@@ -77,10 +87,10 @@ enum Step {
 }
 
 /// Takes complete messages off the front of a flow and passes each to `message`.
-pub(crate) fn read_messages(
-    stream: &mut Stream,
+pub fn read_messages(
+    stream: &mut TcpStream<SipFlow>,
     losses: &mut Losses,
-    mut message: impl FnMut(InStream<'_>, &mut Losses),
+    mut message: impl FnMut(Taken<'_>, &mut Losses),
 ) {
     if let Some(torn) = stream.take_torn() {
         tear(stream, torn, losses);
@@ -94,7 +104,7 @@ pub(crate) fn read_messages(
                 }
                 Begins::Http if !stream.state.is_no_web_socket => web_socket::take_handshake(stream),
                 Begins::Tls => {
-                    message(InStream::Tls, losses);
+                    message(front(stream, InStream::Tls, 0), losses);
                     Step::NotOurs
                 }
                 Begins::Unsure => Step::Waits,
@@ -110,6 +120,12 @@ pub(crate) fn read_messages(
             Step::NotOurs => return stream.ignore(),
         }
     }
+}
+
+/// An element of `len` octets at the front of a flow.
+fn front<'a>(stream: &Stream, what: InStream<'a>, len: usize) -> Taken<'a> {
+    let from = stream.position();
+    Taken { what, from, to: from.wrapping_add(len as u32) }
 }
 
 /// Handles octets missing at the front. A flow stays in step if lengths locate the next message, and searches

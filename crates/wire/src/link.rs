@@ -67,6 +67,30 @@ impl LinkType {
         }
     }
 
+    /// A LINKTYPE number under which frames of this type are read alike.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::Null => 0,
+            Self::Ethernet => 1,
+            Self::Ppp => 9,
+            Self::Fddi => 10,
+            Self::Pppoe => 51,
+            // The packets name their version themselves.
+            Self::RawIp | Self::RawIpVersion => 101,
+            Self::CiscoHdlc => 104,
+            Self::Wireless => 105,
+            Self::LinuxSll => 113,
+            Self::Radiotap => 127,
+            Self::Ppi => 192,
+            Self::Erf => 197,
+            Self::Mpls => 219,
+            Self::Nflog => 239,
+            Self::LinuxSll2 => 276,
+            Self::Unsupported(number) => number,
+        }
+    }
+
     /// The outermost layer of a frame of this type.
     pub(crate) fn layer(self, frame: &[u8]) -> Result<Layer<'_>, Loss> {
         match self {
@@ -104,6 +128,16 @@ fn null(frame: &[u8]) -> Result<Layer<'_>, Loss> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_type_read_by_its_own_number_stays_the_same() {
+        for number in 0..400 {
+            let link = LinkType::from_number(number);
+            let again = LinkType::from_number(link.number());
+            let is_version = link == LinkType::RawIpVersion;
+            assert_eq!(again, if is_version { LinkType::RawIp } else { link }, "{number}");
+        }
+    }
 
     #[test]
     fn loopback_headers_read_in_either_byte_order() {

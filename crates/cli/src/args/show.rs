@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::args::LadderArgs;
+
 #[derive(Args, Debug)]
 pub(crate) struct ShowArgs {
     /// The kind of subject
@@ -11,6 +13,8 @@ pub(crate) struct ShowArgs {
     pub(crate) kind: ShowKind,
     /// Name of the subject as in reports: a Call-ID, a fingerprint's hash, a campaign, a recording, an incident, or an address of record (in clear text, or as in reports)
     pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) ladder: LadderArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

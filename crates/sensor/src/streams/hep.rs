@@ -1,7 +1,7 @@
 use bellwether_base::{Loss, Losses};
 use bellwether_wire::hep3_len;
 
-use super::{InStream, Speaks, Step, Stream};
+use super::{InStream, Speaks, Step, Stream, Taken, front};
 
 /// Start of every HEP version 3 message.
 pub(super) const HEP: &[u8] = b"HEP3";
@@ -35,7 +35,7 @@ pub(super) fn take(
     stream: &mut Stream,
     mut envelopes: Envelopes,
     losses: &mut Losses,
-    message: &mut impl FnMut(InStream<'_>, &mut Losses),
+    message: &mut impl FnMut(Taken<'_>, &mut Losses),
 ) -> Step {
     let unread = stream.unread();
     let len = if envelopes.passed_over > 0 {
@@ -54,7 +54,7 @@ pub(super) fn take(
                     stream.state.speaks = Speaks::Hep(envelopes);
                     return Step::Waits;
                 };
-                message(InStream::Hep(envelope), losses);
+                message(front(stream, InStream::Hep(envelope), len), losses);
                 envelopes.awaited = 0;
                 len
             }

@@ -1,7 +1,7 @@
 use bellwether_base::{Loss, Losses};
 use bellwether_sip::{Framed, Framer};
 
-use super::{InStream, Speaks, Step, Stream};
+use super::{InStream, Speaks, Step, Stream, Taken, front};
 
 /// Octets without a start line after which a flow counts as another protocol: more than the largest message.
 const MAX_ASTRAY: u32 = 64 << 10;
@@ -46,11 +46,11 @@ pub(super) fn take(
     stream: &mut Stream,
     mut messages: Messages,
     losses: &mut Losses,
-    message: &mut impl FnMut(InStream<'_>, &mut Losses),
+    message: &mut impl FnMut(Taken<'_>, &mut Losses),
 ) -> Step {
     let mut hand = |len, stream: &Stream, losses: &mut Losses| {
         if let Some(octets) = stream.unread().get(..len) {
-            message(InStream::Sip(octets), losses);
+            message(front(stream, InStream::Sip(octets), len), losses);
         }
     };
     let len = match messages.framer.next(stream.unread()) {
@@ -68,7 +68,7 @@ pub(super) fn take(
         Framed::KeepAlive { len } => {
             // The answer to a ping is a single line end (RFC 5626 section 4.4.1).
             if let Some(ping) = stream.unread().get(..PING) {
-                message(InStream::KeepAlive(ping), losses);
+                message(front(stream, InStream::KeepAlive(ping), PING), losses);
             }
             len
         }

@@ -17,7 +17,7 @@ fn read(pieces: &[(usize, &[u8])]) -> (Vec<Vec<u8>>, Losses) {
     let syn = Segment { seq: 99, syn: true, ends: false, payload: &[], is_cut: false };
     tcp.push(flow(), syn, NOW, &mut losses, |_, _| {});
     let mut take = |stream: &mut Stream, losses: &mut Losses| {
-        read_messages(stream, losses, |message, _| match message {
+        read_messages(stream, losses, |message, _| match message.what {
             InStream::Sip(octets) | InStream::WebSocket(octets) | InStream::Hep(octets) => {
                 got.push(octets.to_vec())
             }
@@ -121,7 +121,7 @@ fn a_flow_is_recognised_however_few_octets_its_first_segment_has() {
             let segment = Segment { seq, syn: false, ends: false, payload: piece, is_cut: false };
             tcp.push(flow(), segment, NOW, &mut losses, |stream, losses| {
                 read_messages(stream, losses, |message, _| {
-                    seen += u32::from(matches!(message, InStream::Tls))
+                    seen += u32::from(matches!(message.what, InStream::Tls))
                 });
             });
         }
@@ -193,4 +193,30 @@ fn partial_messages_of_web_sockets_count_as_held() {
         assert!(tcp.held() <= 200_000);
     }
     assert!(losses.get(Loss::TcpFlowEvicted) > 80);
+}
+
+#[test]
+fn each_message_has_the_sequence_numbers_of_its_octets() {
+    let message = sip(b"abcdef");
+    let len = message.len() as u32;
+    let socket = [handshake(), frame(&message)].concat();
+    let start = handshake().len() as u32;
+    for (stream, wanted) in [
+        ([message.clone(), message.clone()].concat(), vec![(100, 100 + len), (100 + len, 100 + 2 * len)]),
+        (hep(b"xyz"), vec![(100, 109)]),
+        (socket, vec![(100 + start, 110 + start + len)]),
+    ] {
+        for size in [1, 7, 1000] {
+            let mut tcp = TcpReassembler::<SipFlow>::new(TcpLimits::default(), HashKey::new([1; 16]));
+            let (mut got, mut losses) = (Vec::new(), Losses::default());
+            for (at, payload) in segments(&stream, size) {
+                let seq = 100 + at as u32;
+                let segment = Segment { seq, syn: false, ends: false, payload, is_cut: false };
+                tcp.push(flow(), segment, NOW, &mut losses, |stream, losses| {
+                    read_messages(stream, losses, |taken, _| got.push((taken.from, taken.to)));
+                });
+            }
+            assert_eq!(got, wanted, "in pieces of {size}");
+        }
+    }
 }

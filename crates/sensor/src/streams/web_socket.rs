@@ -2,7 +2,7 @@ use bellwether_base::{Loss, Losses};
 use bellwether_sip::{Verdict, probe};
 use bellwether_wire::{WebSocket, WsFrame, first_octets};
 
-use super::{InStream, Speaks, Step, Stream};
+use super::{InStream, Speaks, Step, Stream, Taken};
 
 /// Size limit of a WebSocket handshake's headers.
 const MAX_HANDSHAKE: usize = 16 << 10;
@@ -16,6 +16,8 @@ pub(super) struct Socket {
     frames: WebSocket,
     /// True if the start of the next frame is unknown.
     is_lost: bool,
+    /// Sequence number at which the current message began.
+    began: Option<u32>,
 }
 
 impl Socket {
@@ -29,6 +31,7 @@ impl Socket {
         let is_in_step = octets.is_some_and(|octets| self.frames.torn(octets));
         self.is_lost = !is_in_step;
         if self.is_lost {
+            self.began = None;
             self.frames = WebSocket::default();
         }
     }
@@ -73,13 +76,14 @@ fn no_web_socket(stream: &mut Stream) -> Step {
 pub(super) fn take(
     stream: &mut Stream,
     losses: &mut Losses,
-    message: &mut impl FnMut(InStream<'_>, &mut Losses),
+    message: &mut impl FnMut(Taken<'_>, &mut Losses),
 ) -> Step {
     // The socket is moved out of the state while the flow's octets are borrowed.
     let Speaks::WebSocket(mut socket) = std::mem::take(&mut stream.state.speaks) else {
         return Step::NotOurs;
     };
-    let unread = stream.unread();
+    let (unread, position) = (stream.unread(), stream.position());
+    let began = *socket.began.get_or_insert(position);
     let len = if socket.is_lost && !begins_with_framed_sip(unread) {
         unread.len()
     } else {
@@ -91,8 +95,10 @@ pub(super) fn take(
                 if socket.frames.is_cut() {
                     losses.count(Loss::SipTooLong);
                 }
+                socket.began = None;
                 if probe(socket.frames.message()) != Verdict::NotOurs {
-                    message(InStream::WebSocket(socket.frames.message()), losses);
+                    let what = InStream::WebSocket(socket.frames.message());
+                    message(Taken { what, from: began, to: position.wrapping_add(len as u32) }, losses);
                 }
                 len
             }

@@ -96,6 +96,12 @@ impl<S: Default + Held> TcpStream<S> {
         self.buffer.get(self.read..).unwrap_or_default()
     }
 
+    /// Sequence number of the first unread octet; 0 before the first segment.
+    #[must_use]
+    pub fn position(&self) -> u32 {
+        self.next.unwrap_or_default().wrapping_sub(self.unread().len() as u32)
+    }
+
     /// The octets missing before [`Self::unread`], if any. The value is returned once.
     pub fn take_torn(&mut self) -> Option<Torn> {
         self.torn.take()

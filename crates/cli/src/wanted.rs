@@ -1,0 +1,151 @@
+//! The packets of one call, campaign or incident in captures: which are wanted, and which captures are at hand.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use bellwether_app::InstallationKey;
+use bellwether_base::{Timestamp, Transport};
+use bellwether_capture::{Input, expand};
+use bellwether_enrich::Tokeniser;
+use bellwether_evidence::{Content, Gap, MediaFilter, Packet, SearchedInput, SipHead, WantedStream, gaps};
+use bellwether_report::{Footprint, FootprintCall, Reports};
+use bellwether_store::Reader;
+
+use crate::args::CaptureArgs;
+use crate::args::Common;
+use crate::calls::CallIds;
+use crate::config::Config;
+use crate::notes::note;
+use crate::outcome::Failure;
+
+/// What a search looks for, and what it has found of it.
+pub(crate) struct Wanted {
+    /// What the database knows; none if the thing is a Call-ID that is not in the database.
+    pub(crate) footprint: Option<Footprint>,
+    /// Call-IDs, each with the number of its first call in the footprint.
+    call_ids: BTreeMap<CallKey, usize>,
+    /// Needed for Call-IDs that are masked in reports.
+    tokeniser: Option<Tokeniser>,
+    media: MediaFilter,
+    /// Numbers of calls with a message.
+    seen: BTreeSet<usize>,
+}
+
+/// A Call-ID: as on the wire, or its token.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum CallKey {
+    Text(String),
+    Token(i64),
+}
+
+impl Wanted {
+    /// What belongs to a name. A name that the database does not know is taken for a Call-ID on the wire.
+    pub(crate) fn new(common: &Common, config: &Config, reader: &Reader, id: &str) -> Result<Self, Failure> {
+        let reports = Reports::of(reader);
+        let stored = CallIds::new(common, config, reader).stored(id)?;
+        let footprint = reports.footprint(&stored)?;
+        let mut call_ids = BTreeMap::new();
+        let calls = footprint.as_ref().map(|footprint| footprint.calls.as_slice()).unwrap_or_default();
+        for (number, call) in calls.iter().enumerate() {
+            call_ids.entry(key_of(call)).or_insert(number);
+        }
+        if calls.is_empty() {
+            call_ids.insert(CallKey::Text(id.to_owned()), 0);
+        }
+        let mut tokeniser = None;
+        if call_ids.keys().any(|key| matches!(key, CallKey::Token(_))) {
+            let mut warn = |warning: String| note(common, &warning);
+            let key = InstallationKey::read(&config.key_file, &common.db, &mut warn)?;
+            let key = key.ok_or_else(|| InstallationKey::missing(&config.key_file, &common.db))?;
+            tokeniser = Some(Tokeniser::new(key.secret(), config.privacy()));
+        }
+        Ok(Self { footprint, call_ids, tokeniser, media: MediaFilter::default(), seen: BTreeSet::new() })
+    }
+
+    /// Wants packets of the streams too.
+    pub(crate) fn with_media(mut self) -> Self {
+        let streams = self.footprint.iter().flat_map(|footprint| &footprint.streams);
+        let streams: Vec<WantedStream> = streams
+            .map(|s| WantedStream { flow: s.flow, ssrc: s.ssrc, first: s.first, last: s.last })
+            .collect();
+        self.media = MediaFilter::new(&streams);
+        self
+    }
+
+    /// True if the packet belongs to the thing. `hear` gets each message of its calls, with the call's number in the footprint.
+    pub(crate) fn wants(
+        &mut self,
+        packet: &Packet<'_>,
+        hear: &mut dyn FnMut(&Packet<'_>, SipHead, Transport, usize),
+    ) -> bool {
+        let Content::Sip(transport) = packet.content else { return self.media.wants(packet) };
+        let Some(head) = packet.sip() else { return false };
+        let Some(number) = self.call_of(&head.call_id) else { return false };
+        self.seen.insert(number);
+        hear(packet, head, transport, number);
+        true
+    }
+
+    /// Calls without a message so far, by their Call-IDs in reports.
+    pub(crate) fn unseen(&self) -> Vec<String> {
+        let calls = self.footprint.iter().flat_map(|footprint| &footprint.calls);
+        let first = |call: &FootprintCall| self.call_ids.get(&key_of(call)).copied();
+        let is_unseen = |(number, call): &(usize, &FootprintCall)| {
+            first(call) == Some(*number) && !self.seen.contains(number)
+        };
+        calls.enumerate().filter(is_unseen).map(|(_, call)| call.call_id.clone()).collect()
+    }
+
+    /// Times of the thing that no capture covers.
+    pub(crate) fn uncovered(&self, inputs: &[SearchedInput]) -> Vec<Gap> {
+        self.footprint.as_ref().map(|of| gaps(of.from, of.to, inputs)).unwrap_or_default()
+    }
+
+    /// The number of the call with a Call-ID on the wire.
+    fn call_of(&self, call_id: &str) -> Option<usize> {
+        let by_text = self.call_ids.get(&CallKey::Text(call_id.to_owned()));
+        let by_token = || self.call_ids.get(&CallKey::Token(self.tokeniser.as_ref()?.wire_id(call_id)));
+        by_text.or_else(by_token).copied()
+    }
+}
+
+fn key_of(call: &FootprintCall) -> CallKey {
+    call.wire_id.map_or_else(|| CallKey::Text(call.call_id.clone()), CallKey::Token)
+}
+
+/// The captures to search: those of the command line, or those that the database was filled from and that are still there.
+pub(crate) fn captures(
+    common: &Common,
+    args: &CaptureArgs,
+    reader: &Reader,
+    wanted: &Wanted,
+) -> Result<Vec<Input>, Failure> {
+    let paths =
+        if args.from.is_empty() { known_captures(common, reader, wanted)? } else { args.from.clone() };
+    if paths.iter().any(|path| path.as_os_str() == "-") {
+        return Err(Failure::Usage(
+            "captures are read twice, and standard input can be read once".to_owned(),
+        ));
+    }
+    expand(&paths).map_err(|e| Failure::Work(e.to_string()))
+}
+
+fn known_captures(common: &Common, reader: &Reader, wanted: &Wanted) -> Result<Vec<PathBuf>, Failure> {
+    let (from, to) = match &wanted.footprint {
+        Some(footprint) => (footprint.from, footprint.to),
+        None => (Timestamp::MIN, Timestamp::MAX),
+    };
+    let (mut there, mut gone) = (Vec::new(), Vec::new());
+    for input in Reports::of(reader).inputs_between(from, to)? {
+        let path = Path::new(&input.name);
+        if path.is_file() { there.push(path.to_path_buf()) } else { gone.push(input.name) }
+    }
+    for name in &gone {
+        note(common, &format!("{name} is no capture at hand; --from names captures elsewhere"));
+    }
+    if there.is_empty() {
+        let why = "the database names no capture of that time that is still there; name captures with --from";
+        return Err(Failure::Usage(why.to_owned()));
+    }
+    Ok(there)
+}
