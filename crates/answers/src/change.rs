@@ -379,6 +379,17 @@ impl Performer {
         OperatorSubject::read(kind, &value).ok_or_else(|| FieldError::new("value", format!("is no {kind}")))
     }
 
+    /// The tokens of a number that may have lost its `+`.
+    #[must_use]
+    pub fn tokens_of(&self, number: &str) -> Vec<String> {
+        let first = self.token_of(number);
+        let digits = number.trim().trim_start_matches('+');
+        let is_long = digits.len() >= 7 && digits.bytes().all(|octet| octet.is_ascii_digit());
+        let other = if number.trim().starts_with('+') { digits.to_owned() } else { format!("+{digits}") };
+        let other = is_long.then(|| self.token_of(&other)).filter(|other| *other != first);
+        [Some(first), other].into_iter().flatten().filter(|token| !token.is_empty()).collect()
+    }
+
     /// The token of a number, which may be a URI, clear text, or a token already.
     #[must_use]
     pub fn token_of(&self, number: &str) -> String {

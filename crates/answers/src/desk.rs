@@ -184,14 +184,20 @@ impl LocalDesk {
             None => None,
         };
         let trunk = request.trunk_id.as_deref();
+        let callers = request.calling.as_deref().map(|number| self.performer.tokens_of(number));
+        let callers = callers.unwrap_or_default();
         let parties = KnownParties {
             fingerprint: fingerprint.map(|print| (print, family.as_deref().and_then(PrintHash::stored))),
-            caller: request.calling.as_deref().map(|number| self.performer.token_of(number)),
+            caller: callers.first().cloned(),
             source: request
                 .source_ip
                 .or_else(|| trunk.and_then(|trunk| self.options.invites.address_of_trunk(trunk))),
         };
-        let forecast = self.advisor.known(&parties)?;
+        let mut forecast = self.advisor.known(&parties)?;
+        if let (None, Some(other)) = (&forecast, callers.get(1)) {
+            let parties = KnownParties { caller: Some(other.clone()), ..parties };
+            forecast = self.advisor.known(&parties)?;
+        }
         let is_seen = family.is_some();
         let answer = match forecast {
             Some(forecast) => {

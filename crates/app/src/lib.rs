@@ -39,4 +39,5 @@ pub use key::{InstallationKey, key_path};
 pub use lockdown::{LockOptions, Walls, close_lock};
 pub use provisioning::{Provisioning, inventory_rows};
 pub use run::{Operator, Run};
+pub use service::ready as tell_ready;
 pub use stop::{Hangup, Stop};

@@ -65,6 +65,8 @@ pub struct LockOptions<'a> {
     pub reads_again: Vec<PathBuf>,
     /// True if the run opens sockets.
     pub is_networked: bool,
+    /// True if the run serves connections over HTTP.
+    pub is_server: bool,
 }
 
 /// Closes the lock, and returns the state of each of its parts. The process must have one thread: all later ones inherit the lock.
@@ -85,6 +87,7 @@ pub fn close_lock(options: LockOptions<'_>, tell: &dyn Fn(&str)) -> Result<(Wall
         reads: reads.into_iter().collect(),
         writes: is_kept.then(|| folder_of(options.db)).into_iter().collect(),
         is_networked: options.is_networked,
+        is_server: options.is_server,
         knows_abstract_sockets: std::env::var_os("NOTIFY_SOCKET")
             .is_some_and(|name| name.as_encoded_bytes().starts_with(b"@")),
     };

@@ -7,7 +7,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use sd_notify::NotifyState;
 
 /// The program is ready.
-pub(crate) fn ready() {
+pub fn ready() {
     notify(NotifyState::Ready);
 }
 

@@ -47,7 +47,8 @@ impl Stop {
     }
 
     /// The request, as the sensor looks at it.
-    pub(crate) fn flag(&self) -> &AtomicBool {
+    #[must_use]
+    pub fn flag(&self) -> &AtomicBool {
         &self.0
     }
 }

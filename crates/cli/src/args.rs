@@ -6,6 +6,7 @@ mod feedback;
 mod judging;
 mod report;
 mod runs;
+mod serve;
 mod show;
 mod upkeep;
 
@@ -20,6 +21,7 @@ pub(crate) use feedback::{LabelArgs, LabelKind, LabelValue, ListAction, ListKind
 pub(crate) use judging::{EvaluateArgs, ExportAs, ListName, ReputationAction, ReputationArgs};
 pub(crate) use report::{ReportArgs, What};
 pub(crate) use runs::{DoctorArgs, ReplayArgs, SenseArgs, StampsBy};
+pub(crate) use serve::ServeArgs;
 pub(crate) use show::{DiffArgs, FindArgs, PlotArgs, PlotWhat, ShowArgs, ShowKind};
 pub(crate) use upkeep::{ConfigAction, ConfigArgs, DbAction, DbArgs};
 
@@ -37,7 +39,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct Common {
     /// Database; `:memory:` keeps nothing
     #[arg(long, value_name = "PATH", default_value = "bellwether.db", env = "BELLWETHER_DB", global = true)]
@@ -120,6 +122,11 @@ pub(crate) enum Command {
     /// The sensor needs the capability CAP_NET_RAW until the interfaces are open, and then gives up all privileges.
     /// Other commands can read the growing database at any time.
     Sense(SenseArgs),
+    /// Answer switches, people and monitoring over HTTP: score API, console, metrics
+    ///
+    /// Beside a sensor the server asks the sensor. Over a finished database it answers by the last state. Without login only
+    /// the loopback interface is served.
+    Serve(ServeArgs),
     /// Print a report of the database
     Report(ReportArgs),
     /// Print one thing with all its evidence
@@ -174,6 +181,7 @@ impl Command {
                 !matches!(args.action, InventoryAction::Import { .. } | InventoryAction::Pull { .. })
             }
             Self::Report(args) => !args.schema,
+            Self::Serve(args) => args.new_token.is_none(),
             Self::Show(_)
             | Self::Find(_)
             | Self::Extract(_)

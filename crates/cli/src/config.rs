@@ -7,6 +7,7 @@ mod fraud;
 mod process;
 mod renamed;
 mod scoring;
+mod serve;
 mod site;
 mod units;
 
@@ -24,6 +25,7 @@ use renamed::Notice;
 use scoring::{
     AuthorisationSettings, CampaignTable, ClockSettings, DispositionSettings, ReputationTable, SignalSettings,
 };
+use serve::ServeSettings;
 use site::{NumberingSettings, SiteSettings};
 
 use crate::args::{Common, ConfigAction, ConfigArgs};
@@ -57,6 +59,7 @@ pub(crate) struct Config {
     fraud: FraudSettings,
     signals: SignalSettings,
     pub(crate) alerts: AlertSettings,
+    pub(crate) serve: ServeSettings,
 }
 
 impl Default for Config {
@@ -81,6 +84,7 @@ impl Default for Config {
             fraud: FraudSettings::default(),
             signals: SignalSettings::default(),
             alerts: AlertSettings::default(),
+            serve: ServeSettings::default(),
         }
     }
 }
@@ -116,7 +120,8 @@ impl Config {
     fn check(&self) -> Result<(), String> {
         self.check_scoring()?;
         self.site.check()?;
-        self.alerts.check()
+        self.alerts.check()?;
+        self.serve.check()
     }
 
     /// The reason why a run with the settings `self` cannot take `other` behind its lock; none if it can.

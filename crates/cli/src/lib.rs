@@ -45,6 +45,7 @@ mod report;
 mod reputation;
 mod schema;
 mod sense;
+mod serve;
 mod session;
 mod show;
 mod svg;
@@ -104,6 +105,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Replay(args) if args.follow => sense::follow(&cli.common, &args.captures),
         Command::Replay(args) => replay::run(&cli.common, args),
         Command::Sense(args) => sense::run(&cli.common, args),
+        Command::Serve(args) => serve::run(&cli.common, args),
         Command::Report(args) => report::run(&cli.common, args),
         Command::Show(args) => show::run(&cli.common, args),
         Command::Find(args) => find::run(&cli.common, args),

@@ -17,6 +17,8 @@ pub(crate) struct Needs<'a> {
     pub(crate) is_lasting: bool,
     /// True if alerts go out.
     pub(crate) is_networked: bool,
+    /// True if the run serves connections over HTTP.
+    pub(crate) is_server: bool,
     /// The user to become.
     pub(crate) user: Option<&'a str>,
 }
@@ -45,6 +47,7 @@ pub(crate) fn close(
         reads: needs.captures,
         reads_again,
         is_networked: needs.is_networked || needs.is_lasting,
+        is_server: needs.is_server,
     };
     let (walls, findings) = close_lock(options, tell)?;
     let is_held = |finding: &&Finding| matches!(finding.state, State::Held(_));

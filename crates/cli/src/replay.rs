@@ -26,6 +26,7 @@ pub(crate) fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
         captures: captures.collect(),
         is_lasting: false,
         is_networked: !config.alerts.receivers.is_empty(),
+        is_server: false,
         user: None,
     };
     lockdown::close(common, &config, needs, &|text| note(common, text))?;

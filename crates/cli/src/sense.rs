@@ -33,7 +33,13 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     let mut run = prepare(common, &config)?;
     run.sensor.retention = Some(config.retention());
     // An attacker who controls the parsers of hostile traffic must find no secrets. Threads inherit this.
-    let needs = Needs { captures: Vec::new(), is_lasting: true, is_networked: true, user: config.user() };
+    let needs = Needs {
+        captures: Vec::new(),
+        is_lasting: true,
+        is_networked: true,
+        is_server: false,
+        user: config.user(),
+    };
     let walls = lockdown::close(common, &config, needs, &tell_operator)?;
     let run = if config.sense.answers { answering(common, &config, run)? } else { run };
     if let Some(time) = args.duration {
@@ -65,7 +71,13 @@ pub(crate) fn follow(common: &Common, paths: &[PathBuf]) -> Result<Exit, Failure
     check_folder(&common.db)?;
     let _hold = DatabaseHold::take(&common.db, &format!("following {}", names.join(", ")))?;
     let run = prepare(common, &config)?;
-    let needs = Needs { captures: paths.to_vec(), is_lasting: true, is_networked: true, user: None };
+    let needs = Needs {
+        captures: paths.to_vec(),
+        is_lasting: true,
+        is_networked: true,
+        is_server: false,
+        user: None,
+    };
     let walls = lockdown::close(common, &config, needs, &tell_operator)?;
     let reload = Reload::new(common, &config, walls, &stop, false)?;
     let is_whole = until_stopped(common, inputs, run, reload, "following")?;

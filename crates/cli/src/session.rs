@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use bellwether_answers::InviteReader;
 use bellwether_app::{AppError, Deliveries, Installation, InstallationOptions, OpenReader, Run};
+use bellwether_base::HashKey;
+use bellwether_enrich::Tokeniser;
 use bellwether_sensor::{Config as Sensor, Finished, Latency, LockNews, LockPatience, Patience};
 use bellwether_store::Reader;
 
@@ -49,6 +51,22 @@ pub(crate) fn invite_reader(sensor: &Sensor) -> InviteReader {
         sensitive: sensor.sensitive.clone(),
         knowledge: Arc::clone(&sensor.knowledge),
     }
+}
+
+/// The same without a run.
+pub(crate) fn invite_reader_of(
+    common: &Common,
+    config: &Config,
+    key: HashKey,
+    tokeniser: &Tokeniser,
+) -> Result<InviteReader, Failure> {
+    Ok(InviteReader {
+        key,
+        tokeniser: tokeniser.clone(),
+        site: config.site(),
+        sensitive: config.sensitive(),
+        knowledge: Arc::new(knowledge::load(common, config)?),
+    })
 }
 
 /// Opens readers of the database, with the settings of the configuration.

@@ -120,6 +120,16 @@ const NETWORKED: &[i64] = &[
     libc::SYS_shutdown,
 ];
 
+/// Waiting for many connections on one thread (epoll(7), eventfd(2), accept(2)).
+const SERVING: &[i64] =
+    &[libc::SYS_epoll_create1, libc::SYS_epoll_ctl, libc::SYS_epoll_pwait, libc::SYS_eventfd2];
+
+/// Legacy forms of these calls.
+#[cfg(target_arch = "x86_64")]
+const SERVING_OF_OLD: &[i64] = &[libc::SYS_epoll_wait];
+#[cfg(not(target_arch = "x86_64"))]
+const SERVING_OF_OLD: &[i64] = &[];
+
 /// Calls that end the process: to start programs, inspect other processes, change the user, or change the
 /// system, and calls that exploits use against the kernel.
 const DEADLY: &[i64] = &[
@@ -212,11 +222,11 @@ const PROCESS_SETTINGS: [u64; 3] =
 const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
 /// Applies the filters to this thread. Returns a description, or the reason for failure.
-pub(crate) fn restrict(is_networked: bool) -> Result<String, String> {
+pub(crate) fn restrict(is_networked: bool, is_server: bool) -> Result<String, String> {
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|e| e.to_string())?;
     // If both filters match, the kernel takes the stricter action. The allowlist is applied last, because it
     // forbids adding filters.
-    let filters = [ending(arch), allowing(is_networked, arch)];
+    let filters = [ending(arch), allowing(is_networked, is_server, arch)];
     for filter in filters {
         let program = filter.map_err(|e| e.to_string())?;
         seccompiler::apply_filter(&program).map_err(|e| e.to_string())?;
@@ -228,9 +238,10 @@ type Filter = Result<BpfProgram, seccompiler::BackendError>;
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// Allows the listed calls; all others return `ENOSYS`.
-fn allowing(is_networked: bool, arch: TargetArch) -> Filter {
+fn allowing(is_networked: bool, is_server: bool, arch: TargetArch) -> Filter {
     let networked = if is_networked { NETWORKED } else { &[] };
-    let all = ALWAYS.iter().chain(ALWAYS_OF_OLD).chain(networked);
+    let (serving, of_old) = if is_server { (SERVING, SERVING_OF_OLD) } else { (&[][..], &[][..]) };
+    let all = ALWAYS.iter().chain(ALWAYS_OF_OLD).chain(networked).chain(serving).chain(of_old);
     let mut rules: Rules = all.map(|call| (*call, Vec::new())).collect();
     let own = u64::from(std::process::id());
     rules.insert(libc::SYS_clone, vec![rule(0, masked(libc::CLONE_THREAD), libc::CLONE_THREAD as u64)?]);
@@ -291,7 +302,13 @@ mod tests {
 
     #[test]
     fn no_call_is_both_allowed_and_deadly() {
-        let allowed: Vec<&i64> = ALWAYS.iter().chain(ALWAYS_OF_OLD).chain(NETWORKED).collect();
+        let allowed: Vec<&i64> = ALWAYS
+            .iter()
+            .chain(ALWAYS_OF_OLD)
+            .chain(NETWORKED)
+            .chain(SERVING)
+            .chain(SERVING_OF_OLD)
+            .collect();
         let deadly: Vec<&i64> = DEADLY.iter().chain(DEADLY_OF_OLD).collect();
         assert!(deadly.iter().all(|call| !allowed.contains(call)));
     }
@@ -299,9 +316,11 @@ mod tests {
     #[test]
     fn filters_are_small_enough_for_the_kernel() {
         for arch in [TargetArch::x86_64, TargetArch::aarch64] {
-            for program in
-                [allowing(true, arch).unwrap(), allowing(false, arch).unwrap(), ending(arch).unwrap()]
-            {
+            for program in [
+                allowing(true, true, arch).unwrap(),
+                allowing(false, true, arch).unwrap(),
+                ending(arch).unwrap(),
+            ] {
                 // BPF_MAXINSNS
                 assert!(program.len() < 4096, "{}", program.len());
             }

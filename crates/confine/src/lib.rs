@@ -84,6 +84,8 @@ pub struct Lock {
     pub writes: Vec<PathBuf>,
     /// True if sockets are opened and host names are resolved later.
     pub is_networked: bool,
+    /// True if the process serves many connections on one thread.
+    pub is_server: bool,
     /// True if a local socket with an abstract name is written to (unix(7)), as some service managers use.
     pub knows_abstract_sockets: bool,
 }
@@ -190,7 +192,7 @@ fn close(lock: &Lock) -> Result<Vec<Finding>, ConfineError> {
     note(Part::Dumps, &rights::forbid_dumps)?;
     rustix::thread::set_no_new_privs(true).map_err(|e| ConfineError::NoNewPrivileges(e.into()))?;
     note(Part::Landlock, &|| paths::restrict(lock))?;
-    note(Part::Seccomp, &|| calls::restrict(lock.is_networked))?;
+    note(Part::Seccomp, &|| calls::restrict(lock.is_networked, lock.is_server))?;
     Ok(found)
 }
 

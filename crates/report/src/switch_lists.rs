@@ -18,8 +18,9 @@ use crate::cells::time;
 /// Calls of this time before the latest one decide.
 const LATELY: Span = Span::from_secs(86_400);
 
-/// An address or a User-Agent needs so many quarantined calls.
+/// An address or a User-Agent needs so many quarantined calls, or so many of a campaign or an incident.
 const FEWEST_CALLS: u32 = 5;
+const FEWEST_OF_CAMPAIGN: u32 = 2;
 
 /// Largest share of its calls that is not quarantined: the first calls of a sender are judged before it is known. None of them may be
 /// `standard`.
@@ -62,6 +63,8 @@ pub struct SwitchEntry {
 struct Reach {
     calls: u32,
     quarantined: u32,
+    /// Quarantined calls that belong to a campaign or an incident.
+    members: u32,
     standard: u32,
     last: i64,
 }
@@ -69,7 +72,8 @@ struct Reach {
 impl Reach {
     fn is_bad(&self) -> bool {
         let others = f64::from(self.calls - self.quarantined);
-        self.quarantined >= FEWEST_CALLS
+        let is_enough = self.quarantined >= FEWEST_CALLS || self.members >= FEWEST_OF_CAMPAIGN;
+        is_enough
             && self.standard == 0
             && others <= (MAX_OTHERS * f64::from(self.calls)).max(3.0)
             && self.quarantined > self.calls / 2
@@ -158,8 +162,9 @@ impl Reports<'_> {
     /// The calls since a time by address and by User-Agent.
     fn reach_since(&self, since: Timestamp) -> Result<[BTreeMap<String, Reach>; 2], StoreError> {
         let mut select = self.db().prepare_cached(
-            "SELECT c.source, c.user_agent, s.disposition, c.started_at FROM calls AS c JOIN scores AS s ON s.id = c.id
-             WHERE c.started_at >= ?1 ORDER BY c.started_at DESC LIMIT ?2",
+            "SELECT c.source, c.user_agent, s.disposition, c.started_at,
+                    s.campaign IS NOT NULL OR EXISTS (SELECT 1 FROM incident_members AS m WHERE m.call = c.call)
+             FROM calls AS c JOIN scores AS s ON s.id = c.id WHERE c.started_at >= ?1 ORDER BY c.started_at DESC LIMIT ?2",
         )?;
         let mut rows = select.query(params![since.as_nanos(), MAX_READ])?;
         let (mut addresses, mut agents): (BTreeMap<String, Reach>, BTreeMap<String, Reach>) =
@@ -167,11 +172,12 @@ impl Reports<'_> {
         while let Some(row) = rows.next()? {
             let (source, agent): (String, Option<String>) = (row.get(0)?, row.get(1)?);
             let disposition: String = row.get(2)?;
-            let at: i64 = row.get(3)?;
+            let (at, is_member): (i64, bool) = (row.get(3)?, row.get(4)?);
             let add = |of: &mut BTreeMap<String, Reach>, key: String| {
                 let reach = of.entry(key).or_default();
                 reach.calls += 1;
                 reach.quarantined += u32::from(disposition == "quarantine");
+                reach.members += u32::from(disposition == "quarantine" && is_member);
                 reach.standard += u32::from(disposition == "standard");
                 reach.last = reach.last.max(at);
             };
@@ -213,11 +219,12 @@ mod tests {
 
     #[test]
     fn an_address_with_an_honest_call_is_never_blocked() {
-        let bad = Reach { calls: 20, quarantined: 18, standard: 0, last: 0 };
+        let bad = Reach { calls: 20, quarantined: 18, members: 0, standard: 0, last: 0 };
         assert!(bad.is_bad());
         assert!(!Reach { standard: 1, ..bad }.is_bad());
         assert!(!Reach { calls: 4, quarantined: 4, ..bad }.is_bad());
         assert!(!Reach { calls: 40, quarantined: 18, ..bad }.is_bad());
+        assert!(Reach { calls: 2, quarantined: 2, members: 2, ..bad }.is_bad());
     }
 
     #[test]

@@ -58,8 +58,6 @@ pub struct Access {
 
 /// The parts of a server.
 pub struct ServeOptions {
-    /// The address to listen on.
-    pub listen: SocketAddr,
     /// TLS; none for clear text.
     pub tls: Option<TlsFiles>,
     /// Who may log in. Without anybody, everyone on the loopback interface may do everything.
@@ -88,27 +86,18 @@ pub struct ServeOptions {
     pub is_beside_sensor: bool,
 }
 
-impl ServeOptions {
-    /// True if requests need a token, a certificate or a session.
-    #[must_use]
-    pub fn is_login_on(&self) -> bool {
-        !self.access.is_empty()
+/// Checks what a stranger could reach at an address.
+pub(crate) fn check(listen: SocketAddr, access: &[Access], tls: Option<&TlsFiles>) -> Result<(), ServeError> {
+    if listen.ip().is_loopback() {
+        return Ok(());
     }
-
-    /// Checks what a stranger could reach.
-    pub(crate) fn check(&self) -> Result<(), ServeError> {
-        let is_open = !self.listen.ip().is_loopback();
-        if is_open && self.tls.is_none() {
-            let text = format!(
-                "{} is no loopback address: set serve.certificate_file and serve.key_file",
-                self.listen
-            );
-            return Err(ServeError::Option(text));
-        }
-        if is_open && !self.is_login_on() {
-            let text = format!("{} is no loopback address: add an access under serve.access", self.listen);
-            return Err(ServeError::Option(text));
-        }
-        Ok(())
+    if tls.is_none() {
+        let text = format!("{listen} is no loopback address: set serve.certificate_file and serve.key_file");
+        return Err(ServeError::Option(text));
     }
+    if access.is_empty() {
+        let text = format!("{listen} is no loopback address: add an access under serve.access");
+        return Err(ServeError::Option(text));
+    }
+    Ok(())
 }

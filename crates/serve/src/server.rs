@@ -22,9 +22,10 @@ use crate::auth::Clients;
 use crate::counters::Counters;
 use crate::desks::Desks;
 use crate::guard::{Peer, Rates, guard};
+use crate::options::check;
 use crate::readers::Readers;
 use crate::state::{Numbers, State};
-use crate::{ServeError, ServeOptions, metrics, pages, tls};
+use crate::{Access, ServeError, ServeOptions, TlsFiles, metrics, pages, tls};
 
 /// Threads that answer about scores, and threads that read for pages.
 const DESKS: usize = 2;
@@ -51,19 +52,32 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the socket, and starts desks and readers.
+    /// Opens the socket. Nothing is answered yet, so that the process can give up rights before its first thread.
     ///
     /// # Errors
-    /// If an option cannot be used, the address is taken, or the database cannot be read.
-    pub fn open(options: ServeOptions) -> Result<Self, ServeError> {
-        options.check()?;
-        let acceptor = options.tls.as_ref().map(tls::config).transpose()?.map(TlsAcceptor::from);
-        let socket = std::net::TcpListener::bind(options.listen)
+    /// If a stranger could reach the address without login or TLS, or the address is taken.
+    pub fn bind(
+        listen: std::net::SocketAddr,
+        access: &[Access],
+        tls: Option<&TlsFiles>,
+    ) -> Result<std::net::TcpListener, ServeError> {
+        check(listen, access, tls)?;
+        std::net::TcpListener::bind(listen)
             .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
-            .map_err(|e| ServeError::Io(format!("cannot listen on {}", options.listen), e))?;
+            .map_err(|e| ServeError::Io(format!("cannot listen on {listen}"), e))
+    }
+
+    /// Starts desks and readers behind a socket.
+    ///
+    /// # Errors
+    /// If an option cannot be used, or the database cannot be read.
+    pub fn open(socket: std::net::TcpListener, options: ServeOptions) -> Result<Self, ServeError> {
+        let acceptor = options.tls.as_ref().map(tls::config).transpose()?.map(TlsAcceptor::from);
+        let listen =
+            socket.local_addr().map_err(|e| ServeError::Io("the socket has no address".to_owned(), e))?;
         let open = Arc::new(options.open_reader);
         let desks = (0..DESKS).map(|_| (options.make_desk)()).collect::<Result<Vec<_>, _>>()?;
-        let hosts = hosts_of(options.listen.ip(), &options.host_names);
+        let hosts = hosts_of(listen.ip(), &options.host_names);
         let state = State {
             desks: Desks::start(desks, "desk")?,
             changes: Desks::start(vec![(options.make_desk)()?], "changes")?,

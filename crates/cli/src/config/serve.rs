@@ -1,0 +1,102 @@
+//! The server: address, TLS, and who may log in.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use bellwether_serve::{Access, Scopes, TlsFiles};
+use serde::Deserialize;
+
+use super::{Config, distinct};
+
+/// `[serve]`
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ServeSettings {
+    pub(crate) listen: SocketAddr,
+    certificate_file: String,
+    key_file: String,
+    client_ca_file: String,
+    pub(crate) host_names: Vec<String>,
+    pub(crate) requests_per_second: u32,
+    access: Vec<AccessSettings>,
+}
+
+/// `[[serve.access]]`
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AccessSettings {
+    name: String,
+    token_sha256: String,
+    certificate_sha256: String,
+    scopes: Vec<String>,
+}
+
+impl Default for ServeSettings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8480)),
+            certificate_file: String::new(),
+            key_file: String::new(),
+            client_ca_file: String::new(),
+            host_names: Vec::new(),
+            requests_per_second: 5000,
+            access: Vec::new(),
+        }
+    }
+}
+
+impl ServeSettings {
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.certificate_file.is_empty() != self.key_file.is_empty() {
+            return Err("serve: certificate_file and key_file belong together".to_owned());
+        }
+        if self.requests_per_second == 0 {
+            return Err("serve.requests_per_second: 0 answers nobody".to_owned());
+        }
+        distinct("serve.access", self.access.iter().map(|access| access.name.as_str()))?;
+        self.access().map(drop)
+    }
+
+    fn access(&self) -> Result<Vec<Access>, String> {
+        self.access.iter().map(AccessSettings::access).collect()
+    }
+}
+
+impl AccessSettings {
+    fn access(&self) -> Result<Access, String> {
+        let wrong = |why: String| format!("serve.access \"{}\": {why}", self.name);
+        if self.name.is_empty() {
+            return Err(wrong("it has no name".to_owned()));
+        }
+        let (sha256, is_certificate) = match (self.token_sha256.as_str(), self.certificate_sha256.as_str()) {
+            (token, "") => (token, false),
+            ("", certificate) => (certificate, true),
+            _ => return Err(wrong("give token_sha256 or certificate_sha256, not both".to_owned())),
+        };
+        let digits: String = sha256.chars().filter(|c| *c != ':').collect();
+        if digits.len() != 64 || !digits.bytes().all(|octet| octet.is_ascii_hexdigit()) {
+            return Err(wrong("the SHA-256 has not 64 hexadecimal digits".to_owned()));
+        }
+        let scopes: Scopes = self.scopes.join(",").parse().map_err(|e| wrong(format!("{e}")))?;
+        Ok(Access { name: self.name.clone(), sha256: digits, is_certificate, scopes })
+    }
+}
+
+impl Config {
+    /// Who may log in.
+    pub(crate) fn access(&self) -> Vec<Access> {
+        // The configuration was checked when it was read.
+        self.serve.access().unwrap_or_default()
+    }
+
+    /// The files of TLS.
+    pub(crate) fn tls(&self) -> Option<TlsFiles> {
+        let serve = &self.serve;
+        (!serve.certificate_file.is_empty()).then(|| TlsFiles {
+            certificates: PathBuf::from(&serve.certificate_file),
+            key: PathBuf::from(&serve.key_file),
+            client_authorities: (!serve.client_ca_file.is_empty())
+                .then(|| PathBuf::from(&serve.client_ca_file)),
+        })
+    }
+}
