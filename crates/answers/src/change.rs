@@ -282,12 +282,17 @@ impl Performer {
                 Ok(format!("the {kind} {} {what} the {} list", entry.subject.value(), list.name()))
             }
             Change::ListRemove { list, kind, value, .. } => {
-                let (list, subject) = (list_named(list)?, self.subject(kind, value)?);
+                let list = list_named(list)?;
+                // What no entry can be is on no list.
+                let Ok(subject) = self.subject(kind, value) else {
+                    return Ok(format!("the {} list has no such entry", list.name()));
+                };
                 let (name, value) = (list.name(), subject.value());
                 if recorder.writer().remove_from_list(list, &subject)? {
                     Ok(format!("the {kind} {value} is no longer on the {name} list"))
                 } else {
-                    Err(ChangeError::Missing(format!("the {kind} {value} is not on the {name} list")))
+                    // Removing twice leads to the same list.
+                    Ok(format!("the {kind} {value} was not on the {name} list"))
                 }
             }
             Change::Telemetry { call_id, fraud_score, disposition, talk_time_seconds, agent_id, at } => {
@@ -372,9 +377,13 @@ impl Performer {
     /// The subject of an entry. A number may be clear or a token.
     fn subject(&self, kind: &str, value: &str) -> Result<OperatorSubject, FieldError> {
         let value = value.trim();
-        let value = if kind == "number" { self.token_of(value) } else { value.to_owned() };
+        let is_plain = !value.contains(|c: char| c.is_control() || c.is_whitespace());
+        let value = if kind == "number" && is_plain { self.token_of(value) } else { value.to_owned() };
         if value.is_empty() {
             return Err(FieldError::new("value", "is missing"));
+        }
+        if value.contains(|c: char| c.is_control() || c.is_whitespace()) {
+            return Err(FieldError::new("value", format!("is no {kind}")));
         }
         OperatorSubject::read(kind, &value).ok_or_else(|| FieldError::new("value", format!("is no {kind}")))
     }

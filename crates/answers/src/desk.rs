@@ -162,7 +162,14 @@ impl LocalDesk {
             .source_ip
             .or_else(|| trunk.and_then(|trunk| self.options.invites.address_of_trunk(trunk)));
         let asked = self.options.invites.read(invite, source, self.now());
-        let asked = asked.map_err(|e| DeskError::Field { field: "invite".to_owned(), why: e.to_string() })?;
+        let asked = match asked {
+            Ok(asked) => asked,
+            // A switch must never fail for want of a score.
+            Err(e) => {
+                let reasons_text = format!("the invite {e}");
+                return Ok(ScoreAnswer { reasons_text, ..ScoreAnswer::neutral_by(&self.options.settings) });
+            }
+        };
         let reader = self.advisor.reader();
         let shown = asked.print.as_ref().map(|print| {
             reader.facts_of_message(print, asked.author.as_ref(), asked.call.user_agent.as_deref())

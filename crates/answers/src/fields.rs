@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-/// Longest text of a member, in octets. A Call-ID or a User-Agent is shorter.
+/// Longest text of a member, in characters. A Call-ID or a User-Agent is shorter.
 const MAX_TEXT: usize = 2048;
 
 /// A member that is missing or wrong.
@@ -34,12 +34,12 @@ impl<'a> Fields<'a> {
         self.0.get(name).filter(|value| !value.is_null())
     }
 
-    /// A text of at most `most` octets.
+    /// A text of at most `most` characters.
     pub(crate) fn text_of(self, name: &str, most: usize) -> Result<Option<&'a str>, FieldError> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let text = value.as_str().ok_or_else(|| FieldError::new(name, "is not text"))?;
-        if text.len() > most {
-            return Err(FieldError::new(name, format!("is longer than {most} octets")));
+        if text.chars().count() > most {
+            return Err(FieldError::new(name, format!("is longer than {most} characters")));
         }
         Ok(Some(text))
     }

@@ -22,6 +22,9 @@ const LATELY: Span = Span::from_secs(86_400);
 const FEWEST_CALLS: u32 = 5;
 const FEWEST_OF_CAMPAIGN: u32 = 2;
 
+/// A User-Agent needs more: many honest callers may share it, and robocallers borrow names.
+const FEWEST_OF_AGENT: u32 = 20;
+
 /// Largest share of its calls that is not quarantined: the first calls of a sender are judged before it is known. None of them may be
 /// `standard`.
 const MAX_OTHERS: f64 = 0.1;
@@ -102,7 +105,11 @@ impl Reports<'_> {
             for (kind, all) in [("address", &addresses), ("user_agent", &agents)] {
                 let bad = all.iter().filter(|(value, reach)| {
                     let is_known = entries.iter().any(|entry| entry.kind == kind && entry.value == **value);
-                    reach.is_bad() && !is_known && !allowed.iter().any(|subject| covers(subject, value))
+                    let is_seen_enough = kind == "address" || reach.quarantined >= FEWEST_OF_AGENT;
+                    is_seen_enough
+                        && reach.is_bad()
+                        && !is_known
+                        && !allowed.iter().any(|subject| covers(subject, value))
                 });
                 let found: Vec<SwitchEntry> = bad
                     .map(|(value, reach)| SwitchEntry {

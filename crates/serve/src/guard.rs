@@ -119,7 +119,7 @@ fn route_of(request: &Request) -> &'static str {
         Some("/api/v1/score/{fingerprint}") => "score_by_fingerprint",
         Some("/api/v1/telemetry/call") => "telemetry",
         Some("/api/v1/label") => "label",
-        Some("/api/v1/lists/{list}") => "lists",
+        Some("/api/v1/lists/{list}" | "/api/v1/lists/{list}/{kind}/{value}") => "lists",
         Some("/api/v1/events") => "events",
         Some("/healthz") => "healthz",
         Some("/readyz") => "readyz",

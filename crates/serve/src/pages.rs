@@ -210,7 +210,7 @@ fn change_of(action: &Action, author: String) -> Change {
 }
 
 /// The decoded names and values of a query or a form (WHATWG URL, application/x-www-form-urlencoded).
-fn pairs(text: &str) -> Vec<(String, String)> {
+pub(crate) fn pairs(text: &str) -> Vec<(String, String)> {
     let all = text.split('&').filter(|pair| !pair.is_empty());
     all.map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

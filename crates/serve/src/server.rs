@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -164,7 +164,8 @@ fn router(state: &Arc<State>) -> Router {
         .route("/api/v1/score/{fingerprint}", get(score::of_fingerprint))
         .route("/api/v1/telemetry/call", post(feedback::telemetry))
         .route("/api/v1/label", post(feedback::label))
-        .route("/api/v1/lists/{list}", get(lists::list).post(lists::add).delete(lists::remove))
+        .route("/api/v1/lists/{list}", get(lists::list).post(lists::add))
+        .route("/api/v1/lists/{list}/{kind}/{value}", delete(lists::remove))
         .route("/api/v1/events", get(events::subscribe))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

@@ -15,6 +15,9 @@ use crate::guard::Client;
 use crate::problem::Problem;
 use crate::state::State;
 
+/// Longest text of a member, in characters.
+const MAX_TEXT: usize = 2048;
+
 /// `POST /api/v1/telemetry/call`
 pub(crate) async fn telemetry(
     Shared(state): Shared<Arc<State>>,
@@ -85,7 +88,9 @@ pub(crate) fn text(value: &Value, name: &str) -> Result<Option<String>, FieldErr
     let wrong = |why: &str| FieldError { field: name.to_owned(), why: why.to_owned() };
     match value.get(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.len() > 2048 => Err(wrong("is longer than 2048 octets")),
+        Some(Value::String(text)) if text.chars().count() > MAX_TEXT => {
+            Err(wrong("is longer than 2048 characters"))
+        }
         Some(Value::String(text)) if text.is_empty() => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(_) => Err(wrong("is not text")),

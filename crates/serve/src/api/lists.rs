@@ -4,37 +4,32 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State as Shared};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{Path, State as Shared};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bellwether_answers::{Change, FieldError};
 use bellwether_report::{Reports, SwitchEntry, SwitchList};
-use serde::Deserialize;
 use serde_json::json;
 
 use super::feedback::{answered, author, needed, order, text};
 use super::json_of;
 use crate::auth;
 use crate::guard::Client;
+use crate::pages::pairs;
 use crate::problem::Problem;
 use crate::state::State;
 
-/// Parameters of a list.
-#[derive(Deserialize)]
-pub(crate) struct Form {
-    /// json, csv, text (values only), or kamailio (rows of a htable).
-    #[serde(default)]
-    format: Option<String>,
-    /// address, network, number, trunk, user_agent, fingerprint or family; all if absent.
-    #[serde(default)]
-    kind: Option<String>,
-}
+/// Longest value of an entry, in characters.
+const MAX_VALUE: usize = 2048;
+
+/// Kinds of entries.
+const KINDS: [&str; 7] = ["address", "network", "number", "user_agent", "fingerprint", "family", "recording"];
 
 /// `GET /api/v1/lists/{allow|block}`
 pub(crate) async fn list(
     Shared(state): Shared<Arc<State>>,
     Path(name): Path<String>,
-    Query(form): Query<Form>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let which = match name.as_str() {
@@ -42,11 +37,18 @@ pub(crate) async fn list(
         "block" => SwitchList::Block,
         _ => return Err(Problem::not_found()),
     };
+    // format: json, csv, text (values only) or kamailio (rows of a htable); kind: all if absent.
+    let query = pairs(uri.query().unwrap_or_default());
+    let of = |name: &str| query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let mut entries = state.readers.read(move |reader| Reports::of(reader).switch_list(which)).await?;
-    if let Some(kind) = &form.kind {
+    if let Some(kind) = of("kind") {
+        if !KINDS.contains(&kind) {
+            let why = format!("is none of {}", KINDS.join(", "));
+            return Err(FieldError { field: "kind".to_owned(), why }.into());
+        }
         entries.retain(|entry| entry.kind == kind);
     }
-    let (media, body) = match form.format.as_deref().unwrap_or("json") {
+    let (media, body) = match of("format").unwrap_or("json") {
         "json" => ("application/json", json!(entries).to_string()),
         "csv" => ("text/csv; charset=utf-8", csv(&entries)),
         "text" => {
@@ -98,21 +100,17 @@ pub(crate) async fn add(
     Ok(answered(StatusCode::CREATED, &json!({ "result": done.words, "effects": done.effects })))
 }
 
-/// `DELETE /api/v1/lists/{allow|block}`
+/// `DELETE /api/v1/lists/{allow|block}/{kind}/{value}`
 pub(crate) async fn remove(
     Shared(state): Shared<Arc<State>>,
     Extension(client): Extension<Client>,
-    Path(list): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    Path((list, kind, value)): Path<(String, String, String)>,
 ) -> Result<Response, Problem> {
-    let value = json_of(&headers, &body)?;
-    let change = Change::ListRemove {
-        list,
-        kind: needed(&value, "kind")?,
-        value: needed(&value, "value")?,
-        author: author(&client),
-    };
+    if value.chars().count() > MAX_VALUE {
+        let why = format!("is longer than {MAX_VALUE} characters");
+        return Err(FieldError { field: "value".to_owned(), why }.into());
+    }
+    let change = Change::ListRemove { list, kind, value, author: author(&client) };
     let done = order(&state, change).await?;
     Ok(answered(StatusCode::OK, &json!({ "result": done.words, "effects": done.effects })))
 }

@@ -1,0 +1,418 @@
+//! The server over a finished database: answers, login, changes, pages, and what strangers send.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use common::{Room, Running};
+use serde_json::{Value, json};
+
+/// A server that runs, and its address.
+struct Served {
+    _running: Running,
+    address: SocketAddr,
+}
+
+/// An answer: status, head and body.
+struct Answered {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answered {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+}
+
+impl Served {
+    fn start(room: &Room, args: &[&str]) -> Self {
+        let mut all = vec!["--db", "x.db", "serve", "--listen", "127.0.0.1:0"];
+        all.extend(args);
+        let mut command = room.command(&all);
+        let mut running = Running::start(command.stderr(Stdio::piped()));
+        let mut lines = BufReader::new(running.stderr.take().unwrap()).lines();
+        let url = loop {
+            let line = lines.next().expect("the server says where it listens").unwrap();
+            if let Some((_, url)) = line.split_once("listening on http://") {
+                break url.to_owned();
+            }
+        };
+        // What follows on standard error must not block the server.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { _running: running, address: url.parse().unwrap() }
+    }
+
+    fn send(&self, head: &str, body: &[u8]) -> Answered {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let host = self.address;
+        write!(
+            stream,
+            "{head}\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        )
+        .unwrap();
+        // A server that refuses by the head may close before it has read the body.
+        let _ = stream.write_all(body);
+        answered(&mut stream)
+    }
+
+    fn get(&self, path: &str) -> Answered {
+        self.send(&format!("GET {path} HTTP/1.1"), b"")
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Answered {
+        let head = format!("POST {path} HTTP/1.1\r\nContent-Type: application/json");
+        self.send(&head, body.to_string().as_bytes())
+    }
+
+    fn score(&self, request: &Value) -> Value {
+        let answered = self.post("/api/v1/score", request);
+        assert_eq!(answered.status, 200, "{}", answered.body);
+        answered.json()
+    }
+}
+
+fn answered(stream: &mut TcpStream) -> Answered {
+    let mut all = Vec::new();
+    let _ = stream.read_to_end(&mut all);
+    let text = String::from_utf8_lossy(&all).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    Answered { status, head: head.to_owned(), body: body.to_owned() }
+}
+
+/// The recorded campaigns: real programs, honest ones and robocallers.
+fn campaigns() -> Room {
+    let room = Room::new();
+    let capture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pcaps/campaigns/campaigns.pcap.zst");
+    room.expect(0, &["-q", "--db", "x.db", "replay", capture.to_str().unwrap()]);
+    room
+}
+
+fn rows(room: &Room, report: &str) -> Vec<Value> {
+    let text = room.expect(0, &["-q", "--db", "x.db", "--format", "jsonl", "report", report]);
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+    value[name].as_str().unwrap()
+}
+
+#[test]
+fn a_switch_asks_and_nothing_unknown_is_an_error() {
+    let room = campaigns();
+    let calls = rows(&room, "calls");
+    let served = Served::start(&room, &[]);
+    // The seed's four members alone.
+    let unknown = served.score(&json!({
+        "fingerprint": "f2-0000000000000000", "attestation_level": "B", "trunk_id": "none", "timestamp_epoch": 1
+    }));
+    assert_eq!(
+        (&unknown["score"], &unknown["known"], &unknown["basis"]),
+        (&json!(50), &json!(false), &json!("neutral"))
+    );
+    for call in &calls {
+        let answer = served.score(&json!({ "call_id": call["call_id"], "from_tag": call["from_tag"] }));
+        assert_eq!(answer["disposition"], call["disposition"]);
+        assert_eq!(answer["score"].as_f64().unwrap(), call["score"].as_f64().unwrap().floor());
+        assert_eq!(answer["campaign"], call["campaign"]);
+        assert_eq!(answer["fingerprint"], call["fingerprint"]);
+        assert_eq!(answer["known"], json!(true));
+    }
+    let fingerprint = text(&calls[0], "fingerprint");
+    let first = served.get(&format!("/api/v1/score/{fingerprint}"));
+    let etag = first.header("etag").unwrap();
+    let again =
+        served.send(&format!("GET /api/v1/score/{fingerprint} HTTP/1.1\r\nIf-None-Match: {etag}"), b"");
+    assert_eq!((first.status, again.status, again.body.as_str()), (200, 304, ""));
+    assert!(first.header("cache-control").unwrap().contains("max-age="));
+}
+
+/// An INVITE in the form of a robocaller of the capture: its structure is SIPp's.
+fn invite(call_id: &str, from: &str) -> String {
+    format!(
+        "INVITE sip:4930555@10.77.1.1:5060 SIP/2.0\r\n\
+         Via: SIP/2.0/UDP 10.77.1.11:5060;branch=z9hG4bK-1-1-0\r\n\
+         From: \"Support\" <sip:{from}@10.77.1.11:5060>;tag=1SIPpTag001\r\n\
+         To: <sip:4930555@10.77.1.1:5060>\r\nCall-ID: {call_id}\r\nCSeq: 1 INVITE\r\n\
+         Contact: sip:{from}@10.77.1.11:5060\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
+#[test]
+fn an_invite_is_judged_as_if_captured_and_leaves_no_trace() {
+    let room = campaigns();
+    let before = std::fs::read(room.path("x.db")).unwrap().len();
+    let served = Served::start(&room, &[]);
+    let raw = invite("question-1@10.77.1.11", "+4915112345678");
+    let by_text = served.score(&json!({ "invite": raw, "source_ip": "10.77.1.11" }));
+    let by_base64 = served.score(&json!({ "invite": STANDARD.encode(&raw), "source_ip": "10.77.1.11" }));
+    for member in ["score", "disposition", "fingerprint", "reasons", "basis"] {
+        assert_eq!(by_text[member], by_base64[member], "{member}");
+    }
+    assert_eq!(by_text["basis"], json!("live"));
+    assert!(text(&by_text, "fingerprint").starts_with("f2-"));
+    let nonsense = served.score(&json!({ "invite": "INVITE nonsense" }));
+    assert_eq!((&nonsense["score"], &nonsense["known"]), (&json!(50), &json!(false)));
+    assert!(text(&nonsense, "reasons_text").contains("no SIP INVITE"), "{nonsense}");
+    let help = served.score(&json!({ "invite": raw.replace("4930555", "112"), "source_ip": "10.77.1.11" }));
+    assert_eq!((&help["score"], &help["disposition"]), (&Value::Null, &json!("not_judged")));
+    assert_eq!(rows(&room, "calls").len(), 104, "a question is no call");
+    let database = std::fs::read(room.path("x.db")).unwrap();
+    let wal = std::fs::read(room.path("x.db-wal")).unwrap_or_default();
+    assert!(database.len() == before, "the database did not grow");
+    for stored in [&database, &wal] {
+        assert!(memchr::memmem::find(stored, b"15112345678").is_none(), "no number is stored");
+    }
+}
+
+#[test]
+fn a_label_over_http_frees_and_accuses_and_the_audit_names_it() {
+    let room = campaigns();
+    let campaign = rows(&room, "campaigns").into_iter().find(|row| row["kind"] == "campaign").unwrap();
+    let served = Served::start(&room, &[]);
+    let name = text(&campaign, "campaign");
+    let member = campaign["call_ids"][0].as_str().unwrap();
+    assert_eq!(served.score(&json!({ "call_id": member }))["disposition"], json!("quarantine"));
+    let told = served.post(
+        "/api/v1/label",
+        &json!({ "kind": "campaign", "id": name, "label": "legit", "reason": "ours" }),
+    );
+    assert_eq!(told.status, 200, "{}", told.body);
+    assert!(!told.json()["effects"].as_array().unwrap().is_empty(), "{}", told.body);
+    assert_ne!(served.score(&json!({ "call_id": member }))["disposition"], json!("quarantine"));
+    let wrong =
+        served.post("/api/v1/label", &json!({ "kind": "campaign", "id": "c-none", "label": "fraud" }));
+    assert_eq!((wrong.status, wrong.header("content-type")), (404, Some("application/problem+json")));
+    let wrong = served.post("/api/v1/label", &json!({ "kind": "campaign", "id": name, "label": "bad" }));
+    assert_eq!((wrong.status, &wrong.json()["field"]), (422, &json!("label")));
+    let audit = served.get("/audit");
+    assert!(audit.body.contains(name) && audit.body.contains("legit: ours"), "{}", audit.body);
+}
+
+#[test]
+fn lists_hold_what_a_switch_can_compare_and_take_entries() {
+    let room = campaigns();
+    let served = Served::start(&room, &[]);
+    let list = |path: &str| served.get(path).json().as_array().unwrap().clone();
+    let block = list("/api/v1/lists/block");
+    let standard: Vec<String> = rows(&room, "calls")
+        .iter()
+        .filter(|call| call["disposition"] == "standard")
+        .map(|call| text(call, "source").rsplit_once(':').unwrap().0.to_owned())
+        .collect();
+    assert!(block.iter().filter(|entry| entry["kind"] == "address").count() >= 5, "{block:?}");
+    assert!(block.iter().all(|entry| !standard.iter().any(|honest| honest == text(entry, "value"))));
+    let entry = json!({ "kind": "number", "value": "+49 (15x)" });
+    assert_eq!(served.post("/api/v1/lists/block", &entry).status, 422);
+    let entry = json!({ "kind": "number", "value": "+4915112345678", "reason": "test" });
+    assert_eq!(served.post("/api/v1/lists/block", &entry).status, 201);
+    let numbers = list("/api/v1/lists/block?kind=number");
+    assert_eq!((numbers.len(), text(&numbers[0], "value").len()), (1, 32), "a token, no number");
+    let blocked = served.score(&json!({ "calling": "+4915112345678" }));
+    assert_eq!((&blocked["disposition"], &blocked["known"]), (&json!("quarantine"), &json!(true)));
+    let gone = served.send("DELETE /api/v1/lists/block/number/%2B4915112345678 HTTP/1.1", b"");
+    assert_eq!(gone.status, 200, "{}", gone.body);
+    assert!(list("/api/v1/lists/block?kind=number").is_empty());
+    let rows = served.get("/api/v1/lists/block?format=kamailio&kind=address").body;
+    assert!(rows.lines().all(|row| row.starts_with("address:") && row.contains('=')), "{rows}");
+    assert_eq!(served.get("/api/v1/lists/block?format=xml").status, 422);
+    assert_eq!(served.get("/api/v1/lists/grey").status, 404);
+}
+
+#[test]
+fn telemetry_is_taken_and_refused_by_the_name_of_the_member() {
+    let room = campaigns();
+    let call = rows(&room, "calls").remove(0);
+    let served = Served::start(&room, &[]);
+    let told =
+        json!({ "call_id": call["call_id"], "timestamp_epoch": 1_790_000_000, "disposition": "fraud" });
+    assert_eq!(served.post("/api/v1/telemetry/call", &told).status, 202);
+    for (member, value) in [
+        ("agent_id", json!("+49 30 1234567")),
+        ("talk_time_seconds", json!("long")),
+        ("call_id", json!(null)),
+    ] {
+        let mut wrong = told.clone();
+        wrong[member] = value;
+        let refused = served.post("/api/v1/telemetry/call", &wrong);
+        assert_eq!((refused.status, &refused.json()["field"]), (422, &json!(member)));
+    }
+}
+
+#[test]
+fn login_opens_what_the_scope_says_and_forms_need_their_secret() {
+    let room = campaigns();
+    let token = |name: &str, scopes: &str| {
+        let output = room.run(&["serve", "--new-token", name, "--scopes", scopes]);
+        (common::text(&output.stdout).trim().to_owned(), common::text(&output.stderr))
+    };
+    let ((pbx, pbx_lines), (desk, desk_lines)) = (token("pbx", "score"), token("desk", "read,label"));
+    let lines =
+        |text: &str| text.lines().skip_while(|line| !line.starts_with("[[")).collect::<Vec<_>>().join("\n");
+    room.write("c.toml", format!("{}\n{}\n", lines(&pbx_lines), lines(&desk_lines)).as_bytes());
+    let served = Served::start(&room, &["--config", "c.toml"]);
+    let with = |method: &str, path: &str, token: &str| {
+        served.send(
+            &format!(
+                "{method} {path} HTTP/1.1\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json"
+            ),
+            b"{}",
+        )
+    };
+    assert_eq!(with("POST", "/api/v1/score", &pbx).status, 200);
+    assert_eq!(with("POST", "/api/v1/score", &desk).status, 403);
+    assert_eq!(with("POST", "/api/v1/label", &pbx).status, 403);
+    assert_eq!(with("GET", "/", &pbx).status, 403);
+    assert_eq!(with("GET", "/", &desk).status, 200);
+    for wrong in ["", "x", &pbx[..20], &format!("{pbx}x")] {
+        assert_eq!(with("GET", "/", wrong).status, 401, "{wrong}");
+    }
+    assert_eq!([served.get("/healthz").status, served.get("/metrics").status], [200, 401]);
+    let page = served.send("GET /calls HTTP/1.1\r\nAccept: text/html", b"");
+    assert_eq!((page.status, page.header("location")), (303, Some("/login")));
+
+    let form = |path: &str, cookie: &str, body: &str| {
+        let head = format!("POST {path} HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded{cookie}");
+        served.send(&head, body.as_bytes())
+    };
+    assert_eq!(form("/act/login", "", "token=wrong").status, 401);
+    let login = form("/act/login", "", &format!("token={desk}"));
+    let cookie = login.header("set-cookie").unwrap().to_owned();
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+    let cookie = format!("\r\nCookie: {}", cookie.split(';').next().unwrap());
+    let page = served.send(&format!("GET /audit HTTP/1.1{cookie}"), b"");
+    assert!(page.status == 200 && page.body.contains("login"), "{}", page.body);
+    let campaign = rows(&room, "campaigns").into_iter().find(|row| row["kind"] == "campaign").unwrap();
+    let act = format!("kind=campaign&id={}&label=fraud&confirm=yes&return_to=/", text(&campaign, "campaign"));
+    assert_eq!(form("/act/label", &cookie, &act).status, 403, "a form without its secret");
+    assert_eq!(form("/act/label", &cookie, &format!("{act}&csrf=wrong")).status, 403);
+    assert_eq!(form("/act/label", "", &act).status, 401);
+    let page = served.send(&format!("GET /campaign/{} HTTP/1.1{cookie}", text(&campaign, "campaign")), b"");
+    let secret = page.body.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(form("/act/label", &cookie, &format!("{act}&csrf={secret}")).status, 303);
+    let preview = form(
+        "/act/label",
+        &cookie,
+        &format!("{}&csrf={secret}", act.replace("confirm=yes&", "").replace("fraud", "legit")),
+    );
+    assert!(preview.status == 200 && preview.body.contains("Confirm"), "{}", preview.body);
+    assert_eq!(form("/act/logout", &cookie, &format!("csrf={secret}")).status, 303);
+    assert_eq!(served.send(&format!("GET /audit HTTP/1.1{cookie}"), b"").status, 401);
+}
+
+#[test]
+fn an_open_address_needs_tls_and_login() {
+    let room = campaigns();
+    let refused = room.expect(2, &["--db", "x.db", "serve", "--listen", "0.0.0.0:0"]);
+    assert!(refused.contains("certificate_file"), "{refused}");
+}
+
+#[test]
+fn pages_answer_and_strangers_get_errors() {
+    let room = campaigns();
+    let served = Served::start(&room, &[]);
+    for page in [
+        "/",
+        "/calls",
+        "/campaigns",
+        "/incidents",
+        "/fingerprints",
+        "/devices",
+        "/recordings",
+        "/live",
+        "/places",
+        "/losses",
+        "/lists",
+        "/audit",
+    ] {
+        let began = Instant::now();
+        let answered = served.get(page);
+        assert_eq!(answered.status, 200, "{page}");
+        assert!(answered.header("content-security-policy").unwrap().contains("default-src 'none'"));
+        assert!(!answered.body.contains("<script>") && !answered.body.contains(" style="), "{page}");
+        assert!(began.elapsed() < Duration::from_secs(10), "{page}");
+    }
+    for (path, status) in [
+        ("/../../etc/passwd", 404),
+        ("/assets/../../../etc/passwd", 404),
+        ("/assets/%2e%2e/%2e%2e/etc/passwd", 404),
+        ("/call/%00%ff", 404),
+        ("/api/v1/none", 404),
+        (&format!("/calls?q={}", "x".repeat(6000)), 414),
+    ] {
+        assert_eq!(served.get(path).status, status, "{path}");
+    }
+    let json = "Content-Type: application/json";
+    for (head, body, status) in [
+        (format!("POST /api/v1/score HTTP/1.1\r\n{json}"), b"{".to_vec(), 400),
+        (format!("POST /api/v1/score HTTP/1.1\r\n{json}"), vec![0xff; 100], 400),
+        (format!("POST /api/v1/score HTTP/1.1\r\n{json}"), b"[".repeat(100_000), 400),
+        (format!("POST /api/v1/score HTTP/1.1\r\n{json}"), vec![b' '; 400_000], 413),
+        ("POST /api/v1/score HTTP/1.1".to_owned(), b"{}".to_vec(), 415),
+        ("PUT /api/v1/score HTTP/1.1".to_owned(), Vec::new(), 405),
+        (
+            format!("POST /api/v1/score HTTP/1.1\r\n{json}\r\nOrigin: http://evil.example"),
+            b"{}".to_vec(),
+            403,
+        ),
+        (
+            "POST /act/label HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded".to_owned(),
+            b"kind=call".to_vec(),
+            403,
+        ),
+    ] {
+        assert_eq!(served.send(&head, &body).status, status, "{head}");
+    }
+    // Another name of this server is a page that wants to read its answers (DNS rebinding).
+    let mut stream = TcpStream::connect(served.address).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n").unwrap();
+    assert_eq!(answered(&mut stream).status, 421);
+    let mut stream = TcpStream::connect(served.address).unwrap();
+    stream.write_all(b"\x16\x03\x01 no HTTP\r\n\r\n").unwrap();
+    assert_eq!(answered(&mut stream).status, 400);
+    let metrics = served.get("/metrics").body;
+    assert!(
+        metrics.contains("bellwether_http_requests_total{route=\"score\",status=\"400\"} 3"),
+        "{metrics}"
+    );
+}
+
+#[test]
+fn idle_connections_are_bounded_and_do_not_stop_a_switch_for_long() {
+    let room = campaigns();
+    let served = Served::start(&room, &[]);
+    let idle: Vec<TcpStream> = (0..1100)
+        .map_while(|_| TcpStream::connect_timeout(&served.address, Duration::from_secs(2)).ok())
+        .collect();
+    assert!(idle.len() > 500, "{}", idle.len());
+    let began = Instant::now();
+    let is_answered = loop {
+        let mut stream = TcpStream::connect(served.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        let head = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", served.address);
+        if stream.write_all(head.as_bytes()).is_ok() && answered(&mut stream).status == 200 {
+            break true;
+        }
+        if began.elapsed() > Duration::from_secs(60) {
+            break false;
+        }
+    };
+    assert!(is_answered, "idle connections end");
+    drop(idle);
+}
