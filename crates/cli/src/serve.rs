@@ -193,9 +193,14 @@ fn new_token(name: &str, scopes: &str) -> Result<Exit, Failure> {
     out::line(token)?;
     let list = scopes.to_string().replace(',', "\", \"");
     out::add("The token is shown once. The configuration needs these lines:".to_owned());
-    out::add(format!(
-        "[[serve.access]]\nname = \"{name}\"\ntoken_sha256 = \"{sha256}\"\nscopes = [\"{list}\"]"
-    ));
+    for line in [
+        "[[serve.access]]".to_owned(),
+        format!("name = \"{name}\""),
+        format!("token_sha256 = \"{sha256}\""),
+        format!("scopes = [\"{list}\"]"),
+    ] {
+        out::add(line);
+    }
     Ok(Exit::Done)
 }
 

@@ -24,6 +24,9 @@ const MAX_CLIENTS: usize = 4096;
 const LOGINS: f64 = 5.0;
 const LOGINS_PER_SECOND: f64 = 0.5;
 
+/// Longest time from the head of a request to the head of its answer.
+const ANSWERED_WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// The client of a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
@@ -104,7 +107,11 @@ pub(crate) async fn guard(Shared(state): Shared<Arc<State>>, mut request: Reques
     let route = route_of(&request);
     let is_page = !request.uri().path().starts_with("/api/");
     let mut response = match admit(&state, &mut request) {
-        Ok(()) => next.run(request).await,
+        // A body that trickles in must not hold its place for ever. The stream of events begins its answer at once.
+        Ok(()) => match tokio::time::timeout(ANSWERED_WITHIN, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response(),
+        },
         Err(refused) => refused,
     };
     protect(response.headers_mut(), state.is_tls, is_page);

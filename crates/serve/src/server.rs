@@ -36,7 +36,7 @@ const MAX_CONNECTIONS: usize = 1024;
 
 /// Time for a TLS handshake, and for the head of a request; also the longest idle time of a connection.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
-const HEAD_WITHIN: Duration = Duration::from_secs(15);
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
 
 /// Largest body of a request: an INVITE of 64 KiB in Base64 and JSON.
 const MAX_BODY: usize = 192 * 1024;
