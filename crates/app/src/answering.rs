@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bellwether_answers::{Desk, DeskOptions, InviteReader, Listener, LocalDesk, socket_path};
+use bellwether_answers::{Desk, DeskOptions, InviteReader, Listener, LocalDesk};
 use bellwether_base::Timestamp;
 use bellwether_recorder::{Advisor, Recorder};
 use bellwether_scoring::Settings;
@@ -64,15 +64,10 @@ impl Desks {
 }
 
 impl Answering {
-    /// Opens the socket beside the database.
-    ///
-    /// # Errors
-    /// If the socket cannot be made.
-    pub fn open(db: &std::path::Path, desks: Desks) -> Result<Option<Self>, AppError> {
-        let Some(path) = socket_path(db) else { return Ok(None) };
-        let listener = Listener::open(&path)
-            .map_err(|e| AppError::Work(format!("cannot listen on {}: {e}", path.display())))?;
-        Ok(Some(Self { listener, desks }))
+    /// Answers on a socket with desks.
+    #[must_use]
+    pub const fn new(listener: Listener, desks: Desks) -> Self {
+        Self { listener, desks }
     }
 
     /// Runs `work` and answers meanwhile.

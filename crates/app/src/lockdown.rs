@@ -102,6 +102,7 @@ pub fn close_lock(options: LockOptions<'_>, tell: &dyn Fn(&str)) -> Result<(Wall
 fn hand_over_files(options: &LockOptions<'_>, user: &User, tell: &dyn Fn(&str)) -> Result<(), AppError> {
     let mut files = database_files(options.db);
     files.push(key_path(options.key_file, options.db));
+    files.extend(bellwether_answers::socket_path(options.db));
     for path in files {
         match hand_over(&path, user) {
             Ok(Handed::Done | Handed::Absent) => {}

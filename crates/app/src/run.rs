@@ -1,3 +1,4 @@
+use bellwether_answers::Listener;
 use bellwether_capture::Input;
 use bellwether_recorder::Recorder;
 use bellwether_sensor::{
@@ -36,23 +37,16 @@ impl Run {
         }
     }
 
-    /// Answers questions during the run, on the socket of the database. `desks` prepares the recorder. Call it behind the lock: the
-    /// socket belongs to the user of the run. A socket that cannot be made is told, and the run goes on without answers.
+    /// Answers questions during the run on a socket. `desks` prepares the recorder.
     ///
     /// # Errors
     /// If the state of earlier runs cannot be read.
     pub fn answering(
         mut self,
-        db: &std::path::Path,
+        listener: Listener,
         desks: impl FnOnce(&mut Recorder) -> Result<Option<Desks>, AppError>,
-        tell: &dyn Fn(&str),
     ) -> Result<Self, AppError> {
-        if let Some(desks) = desks(&mut self.recorder)? {
-            match Answering::open(db, desks) {
-                Ok(answering) => self.answering = answering,
-                Err(e) => tell(&format!("{e}; the run answers no questions")),
-            }
-        }
+        self.answering = desks(&mut self.recorder)?.map(|desks| Answering::new(listener, desks));
         Ok(self)
     }
 

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use bellwether_answers::{Listener, socket_path};
 use bellwether_app::{DatabaseHold, Desks, Exchange, Operator, Run, Stop, check_folder};
 use bellwether_capture::{ClockEvent, ClockEventKind, LiveOptions, Stamps};
 use bellwether_sensor::{Event, LiveInputs, Settings};
@@ -30,6 +31,8 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     let stop = Stop::on_signals()?;
     let inputs = LiveInputs::open(&options, &args.hep).map_err(|e| Failure::from_live(&e))?;
     let _hold = DatabaseHold::take(&common.db, &greeting)?;
+    // The lock allows no change of the socket's rights, and the user of the run becomes its owner.
+    let listener = if config.sense.answers { listener(common) } else { None };
     let mut run = prepare(common, &config)?;
     run.sensor.retention = Some(config.retention());
     // An attacker who controls the parsers of hostile traffic must find no secrets. Threads inherit this.
@@ -41,7 +44,10 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
         user: config.user(),
     };
     let walls = lockdown::close(common, &config, needs, &tell_operator)?;
-    let run = if config.sense.answers { answering(common, &config, run)? } else { run };
+    let run = match listener {
+        Some(listener) => answering(common, &config, run, listener)?,
+        None => run,
+    };
     if let Some(time) = args.duration {
         stop.after(time)?;
     }
@@ -51,15 +57,21 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Answers questions during the run. A socket that cannot be made is no reason to stay blind.
-fn answering(common: &Common, config: &Config, run: Run) -> Result<Run, Failure> {
+/// The socket for questions. One that cannot be made is no reason to stay blind.
+fn listener(common: &Common) -> Option<Listener> {
+    let path = socket_path(&common.db)?;
+    let opened = Listener::open(&path);
+    let failed = |e: std::io::Error| {
+        tell_operator(&format!("cannot listen on {}: {e}; the run answers no questions", path.display()));
+    };
+    opened.map_err(failed).ok()
+}
+
+/// Answers questions during the run.
+fn answering(common: &Common, config: &Config, run: Run, listener: Listener) -> Result<Run, Failure> {
     let (invites, open_reader) = (invite_reader(&run.sensor), reader_opener(common, config)?);
     let settings = config.verdict();
-    Ok(run.answering(
-        &common.db,
-        |recorder| Desks::of(recorder, invites, settings, None, open_reader),
-        &tell_operator,
-    )?)
+    Ok(run.answering(listener, |recorder| Desks::of(recorder, invites, settings, None, open_reader))?)
 }
 
 /// `bellwether replay --follow`.

@@ -4,13 +4,17 @@
 mod common;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bellwether_base::{Span, Timestamp};
+use bellwether_rtp::g711::Law;
+use bellwether_testkit::{Agent, Call, Frame, Rng, Talk, as_hep};
 use common::{Room, Running};
 use serde_json::{Value, json};
 
@@ -415,4 +419,98 @@ fn idle_connections_are_bounded_and_do_not_stop_a_switch_for_long() {
     };
     assert!(is_answered, "idle connections end");
     drop(idle);
+}
+
+/// Signalling of one call at the present time.
+fn call_now(call: u8) -> Vec<Frame> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let silence = || Talk { law: Law::Mu, packets: vec![vec![0xff; 160]; 5] };
+    let call = Call {
+        caller: Agent::new([198, 51, 100, call], &format!("4930123{call:04}"), "Phone/1"),
+        callee: Agent::new([198, 51, 100, 250], "4930999", "Server/1"),
+        start: Timestamp::from_nanos(i64::try_from(now.as_nanos()).unwrap()),
+        rings: Span::from_millis(100),
+        caller_talk: silence(),
+        callee_talk: silence(),
+        is_challenged: false,
+    };
+    call.frames(&mut Rng::new(u64::from(call_seed(call.start))))
+        .into_iter()
+        .filter(|frame| frame.bytes[42].is_ascii_uppercase())
+        .collect()
+}
+
+const fn call_seed(at: Timestamp) -> u32 {
+    (at.as_nanos() / 1_000_000) as u32
+}
+
+fn call_id_of(frame: &Frame) -> String {
+    let text = String::from_utf8_lossy(&frame.bytes[42..]).into_owned();
+    let line = text.lines().find_map(|line| line.strip_prefix("Call-ID: ")).unwrap();
+    line.trim().to_owned()
+}
+
+#[test]
+fn beside_a_sensor_the_question_waits_for_the_packet_and_changes_go_to_its_writer() {
+    let room = Room::new();
+    let agent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let hep = format!("udp:{free}");
+    let mut command = room.command(&["-q", "--db", "x.db", "sense", "--hep", &hep]);
+    let mut sensor = Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()));
+    let socket = room.path("x.db.sock");
+    let appeared = (0..300).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        socket.exists()
+    });
+    assert!(appeared, "the sensor makes its socket");
+    let mode = std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o660);
+    let served = Served::start(&room, &[]);
+    assert_eq!(served.get("/readyz").json()["beside"], json!("sensor"));
+
+    let frames = call_now(7);
+    let call_id = call_id_of(&frames[0]);
+    let question = json!({ "call_id": call_id });
+    assert_eq!(served.score(&question)["known"], json!(false));
+    // The question comes first, the packet while it waits.
+    let sends = std::thread::spawn({
+        let (agent, first) = (agent.try_clone().unwrap(), as_hep(&frames[0], 1));
+        move || {
+            std::thread::sleep(Duration::from_millis(120));
+            agent.send_to(&first, free).unwrap();
+        }
+    });
+    let answer = served.score(&json!({ "call_id": call_id, "wait_ms": 500 }));
+    sends.join().unwrap();
+    assert_eq!((&answer["known"], &answer["basis"]), (&json!(true), &json!("live")), "{answer}");
+    for frame in &frames[1..] {
+        agent.send_to(&as_hep(frame, 1), free).unwrap();
+    }
+    let stored = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        served.get("/calls").body.contains(call_id.split('@').next().unwrap())
+    });
+    assert!(stored, "the page shows the call");
+    let label = served.post("/api/v1/label", &json!({ "kind": "call", "id": call_id, "label": "fraud" }));
+    assert_eq!(label.status, 200, "{}", label.body);
+    let labelled = room.expect(0, &["-q", "--db", "x.db", "--format", "json", "show", "call", &call_id]);
+    assert!(
+        labelled.contains("\"label\": \"fraud\"") || labelled.contains("\"label\":\"fraud\""),
+        "{labelled}"
+    );
+
+    // Without the sensor a switch still gets answers: the last one about the call, the neutral one about another.
+    let id = rustix::process::Pid::from_raw(sensor.id() as i32).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    sensor.wait().unwrap();
+    assert!(!socket.exists(), "the socket goes with the sensor");
+    assert_eq!(served.get("/readyz").status, 503);
+    assert_eq!(served.score(&question)["basis"], json!("cached"));
+    let other = served.score(&json!({ "call_id": "another@call" }));
+    assert_eq!((&other["basis"], &other["score"]), (&json!("neutral"), &json!(50)));
+    assert_eq!(
+        served.post("/api/v1/label", &json!({ "kind": "call", "id": call_id, "label": "none" })).status,
+        503
+    );
 }

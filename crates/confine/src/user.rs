@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
@@ -131,7 +131,7 @@ pub fn hand_over(path: &Path, user: &User) -> io::Result<Handed> {
     if meta.uid() == user.uid && meta.gid() == user.gid {
         return Ok(Handed::Done);
     }
-    if !meta.is_file() || meta.nlink() != 1 {
+    if !(meta.is_file() || meta.file_type().is_socket()) || meta.nlink() != 1 {
         return Ok(Handed::Doubtful);
     }
     let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
