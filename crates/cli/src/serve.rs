@@ -7,7 +7,7 @@ use bellwether_app::{DatabaseHold, Desks, Installation, InstallationKey, Stop, n
 use bellwether_base::Timestamp;
 use bellwether_enrich::Tokeniser;
 use bellwether_recorder::Recorder;
-use bellwether_serve::{MakeDesk, NewToken, Scopes, ServeError, ServeOptions, Server};
+use bellwether_serve::{MakeDesk, NewToken, RedirectRules, Scopes, ServeError, ServeOptions, Server};
 use bellwether_store::Effects;
 
 use crate::args::{Common, ServeArgs};
@@ -34,6 +34,10 @@ pub(crate) fn run(common: &Common, args: &ServeArgs) -> Result<Exit, Failure> {
         stop.after(time)?;
     }
     let socket = Server::bind(listen, &config.access(), config.tls().as_ref()).map_err(failure)?;
+    let redirect = match config.redirect() {
+        Some((address, rules)) => Some((bound(address)?, rules)),
+        None => None,
+    };
     let sensor = socket_path(&common.db).filter(|path| answers(path));
     let needs = Needs {
         captures: config
@@ -53,18 +57,28 @@ pub(crate) fn run(common: &Common, args: &ServeArgs) -> Result<Exit, Failure> {
         Some(path) => {
             let tokeniser = tokeniser(common, &config)?;
             let make: MakeDesk = Box::new(move || Ok(Box::new(RemoteDesk::new(path.clone()))));
-            let options = options(common, &config, &tokeniser, make, true)?;
+            let mut options = options(common, &config, &tokeniser, make, true)?;
+            options.redirect = redirect;
             serve(socket, options, &stop, "beside the sensor")
         }
-        None => over_database(common, &config, socket, &stop),
+        None => over_database(common, &config, (socket, redirect), &stop),
     }
+}
+
+/// The socket of the redirect server, and its rules.
+type Door = (std::net::UdpSocket, RedirectRules);
+
+fn bound(address: std::net::SocketAddr) -> Result<std::net::UdpSocket, Failure> {
+    let socket =
+        std::net::UdpSocket::bind(address).and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
+    socket.map_err(|e| Failure::Work(format!("cannot listen on {address}: {e}")))
 }
 
 /// Serves a database that no sensor holds: this process is its writer.
 fn over_database(
     common: &Common,
     config: &Config,
-    socket: std::net::TcpListener,
+    (socket, redirect): (std::net::TcpListener, Option<Door>),
     stop: &Stop,
 ) -> Result<Exit, Failure> {
     DatabaseHold::check(&common.db)?;
@@ -77,7 +91,8 @@ fn over_database(
         return Err(Failure::Usage("the configuration turns scoring off".to_owned()));
     };
     let make: MakeDesk = Box::new(move || Ok(Box::new(desks.desk()?) as Box<dyn Desk>));
-    let options = options(common, config, &tokeniser, make, false)?;
+    let mut options = options(common, config, &tokeniser, make, false)?;
+    options.redirect = redirect;
     let is_over = std::sync::atomic::AtomicBool::new(false);
     let (db, is_over) = (&common.db, &is_over);
     std::thread::scope(|scope| {
@@ -149,6 +164,7 @@ fn options(
         access: config.access(),
         host_names: config.serve.host_names.clone(),
         requests_per_second: config.serve.requests_per_second,
+        redirect: None,
         make_desk,
         open_reader: reader_opener(common, config)?,
         tokens_of: Box::new(move |clear| performer.tokens_of(clear)),

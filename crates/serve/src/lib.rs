@@ -29,10 +29,12 @@ mod options;
 mod pages;
 mod problem;
 mod readers;
+mod redirect;
 mod server;
 mod state;
 mod tls;
 
 pub use auth::{NewToken, Scope, Scopes};
 pub use options::{Access, MakeDesk, OpenReader, ServeError, ServeOptions, TlsFiles, TryOut};
+pub use redirect::RedirectRules;
 pub use server::Server;

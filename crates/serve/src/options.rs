@@ -7,7 +7,7 @@ use bellwether_answers::{Change, Desk};
 use bellwether_base::Timestamp;
 use bellwether_store::{Effects, Reader, StoreError};
 
-use crate::Scopes;
+use crate::{RedirectRules, Scopes};
 
 /// Makes a desk for one thread.
 pub type MakeDesk = Box<dyn Fn() -> Result<Box<dyn Desk>, StoreError> + Send + Sync>;
@@ -66,6 +66,8 @@ pub struct ServeOptions {
     pub host_names: Vec<String>,
     /// Requests per second of one client, of each access and of each address.
     pub requests_per_second: u32,
+    /// The socket of the redirect server, and its rules; none if it is off.
+    pub redirect: Option<(std::net::UdpSocket, RedirectRules)>,
     /// Makes desks.
     pub make_desk: MakeDesk,
     /// Opens readers.

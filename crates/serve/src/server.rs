@@ -25,7 +25,7 @@ use crate::guard::{Peer, Rates, guard};
 use crate::options::check;
 use crate::readers::Readers;
 use crate::state::{Numbers, State};
-use crate::{Access, ServeError, ServeOptions, TlsFiles, metrics, pages, tls};
+use crate::{Access, RedirectRules, ServeError, ServeOptions, TlsFiles, metrics, pages, redirect, tls};
 
 /// Threads that answer about scores, and threads that read for pages.
 const DESKS: usize = 2;
@@ -49,6 +49,7 @@ pub struct Server {
     socket: std::net::TcpListener,
     acceptor: Option<TlsAcceptor>,
     state: Arc<State>,
+    redirect: Option<(std::net::UdpSocket, RedirectRules)>,
 }
 
 impl Server {
@@ -97,7 +98,7 @@ impl Server {
             version: options.version,
             metrics: Default::default(),
         };
-        Ok(Self { socket, acceptor, state: Arc::new(state) })
+        Ok(Self { socket, acceptor, state: Arc::new(state), redirect: options.redirect })
     }
 
     /// The address that clients use.
@@ -116,11 +117,14 @@ impl Server {
         let url = self.url();
         let wrong = |e| ServeError::Io("no runtime".to_owned(), e);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(wrong)?;
-        let Self { socket, acceptor, state } = self;
+        let Self { socket, acceptor, state, redirect } = self;
         runtime.block_on(async move {
             let socket = TcpListener::from_std(socket).map_err(wrong)?;
             let router = router(&state);
             let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+            if let Some((socket, rules)) = redirect {
+                tokio::spawn(redirect::run(socket, rules, Arc::clone(&state)));
+            }
             is_ready(&url);
             while !stop.load(Ordering::Relaxed) {
                 let accepted = tokio::time::timeout(LOOKS_EVERY, socket.accept()).await;

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use bellwether_serve::{Access, Scopes, TlsFiles};
+use bellwether_serve::{Access, RedirectRules, Scopes, TlsFiles};
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::{Config, distinct};
@@ -19,6 +20,7 @@ pub(crate) struct ServeSettings {
     pub(crate) host_names: Vec<String>,
     pub(crate) requests_per_second: u32,
     access: Vec<AccessSettings>,
+    pub(crate) redirect: RedirectSettings,
 }
 
 /// `[[serve.access]]`
@@ -31,6 +33,55 @@ struct AccessSettings {
     scopes: Vec<String>,
 }
 
+/// `[serve.redirect]`
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RedirectSettings {
+    listen: String,
+    peers: Vec<IpNet>,
+    pass: u16,
+    quarantine: u16,
+    divert_to: String,
+    redress: String,
+}
+
+impl Default for RedirectSettings {
+    fn default() -> Self {
+        let RedirectRules { peers, pass, quarantine, .. } = RedirectRules::default();
+        Self {
+            listen: String::new(),
+            peers,
+            pass,
+            quarantine,
+            divert_to: String::new(),
+            redress: String::new(),
+        }
+    }
+}
+
+impl RedirectSettings {
+    fn rules(&self) -> RedirectRules {
+        let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        RedirectRules {
+            peers: self.peers.clone(),
+            pass: self.pass,
+            quarantine: self.quarantine,
+            divert_to: given(&self.divert_to),
+            redress: given(&self.redress),
+        }
+    }
+
+    fn address(&self) -> Result<Option<SocketAddr>, String> {
+        if self.listen.is_empty() {
+            return Ok(None);
+        }
+        self.listen
+            .parse()
+            .map(Some)
+            .map_err(|_| format!("serve.redirect: \"{}\" is no address", self.listen))
+    }
+}
+
 impl Default for ServeSettings {
     fn default() -> Self {
         Self {
@@ -41,6 +92,7 @@ impl Default for ServeSettings {
             host_names: Vec::new(),
             requests_per_second: 5000,
             access: Vec::new(),
+            redirect: RedirectSettings::default(),
         }
     }
 }
@@ -54,6 +106,8 @@ impl ServeSettings {
             return Err("serve.requests_per_second: 0 answers nobody".to_owned());
         }
         distinct("serve.access", self.access.iter().map(|access| access.name.as_str()))?;
+        self.redirect.rules().check().map_err(|why| format!("serve.redirect: {why}"))?;
+        self.redirect.address()?;
         self.access().map(drop)
     }
 
@@ -87,6 +141,12 @@ impl Config {
     pub(crate) fn access(&self) -> Vec<Access> {
         // The configuration was checked when it was read.
         self.serve.access().unwrap_or_default()
+    }
+
+    /// The address of the redirect server, and its rules; none if it is off.
+    pub(crate) fn redirect(&self) -> Option<(SocketAddr, RedirectRules)> {
+        let address = self.serve.redirect.address().ok().flatten()?;
+        Some((address, self.serve.redirect.rules()))
     }
 
     /// The files of TLS.

@@ -57,7 +57,7 @@ pub(crate) async fn of_fingerprint(
 
 /// Asks the desks. Without a sensor behind them, the last answer about the subject or the neutral one does: a switch must never fail
 /// for want of a score.
-async fn answer(state: &State, request: ScoreRequest) -> Result<ScoreAnswer, Problem> {
+pub(crate) async fn answer(state: &State, request: ScoreRequest) -> Result<ScoreAnswer, Problem> {
     let key = key_of(&request);
     let until = Instant::now() + Duration::from_millis(request.wait_ms);
     let may_wait = request.call_id.is_some() && request.wait_ms > 0;
