@@ -44,6 +44,7 @@ mod inventory;
 mod ladder;
 mod other_clocks;
 mod platforms;
+mod quality;
 mod recordings;
 mod reputation;
 mod rows;
