@@ -23,6 +23,7 @@ mod extract;
 mod feedback;
 pub mod files;
 mod inventory;
+mod kept;
 mod knowledge;
 mod label;
 mod ladder;

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use bellwether_app::InstallationKey;
 use bellwether_base::{Timestamp, Transport};
-use bellwether_capture::{Input, expand};
+use bellwether_capture::expand;
 use bellwether_enrich::Tokeniser;
-use bellwether_evidence::{Content, Gap, MediaFilter, Packet, SearchedInput, SipHead, WantedStream, gaps};
+use bellwether_evidence::{
+    Content, Gap, MediaFilter, Packet, SearchedInput, SipHead, Source, WantedStream, gaps,
+};
 use bellwether_report::{Footprint, FootprintCall, Reports};
 use bellwether_store::Reader;
 
@@ -15,6 +17,7 @@ use crate::args::Common;
 use crate::args_extract::CaptureArgs;
 use crate::calls::CallIds;
 use crate::config::Config;
+use crate::kept::kept_between;
 use crate::notes::note;
 use crate::outcome::Failure;
 
@@ -27,6 +30,7 @@ pub(crate) struct Wanted {
     /// Needed for Call-IDs that are masked in reports.
     tokeniser: Option<Tokeniser>,
     media: MediaFilter,
+    has_media: bool,
     /// Numbers of calls with a message.
     seen: BTreeSet<usize>,
 }
@@ -59,7 +63,8 @@ impl Wanted {
             let key = key.ok_or_else(|| InstallationKey::missing(&config.key_file, &common.db))?;
             tokeniser = Some(Tokeniser::new(key.secret(), config.privacy()));
         }
-        Ok(Self { footprint, call_ids, tokeniser, media: MediaFilter::default(), seen: BTreeSet::new() })
+        let (media, seen) = (MediaFilter::default(), BTreeSet::new());
+        Ok(Self { footprint, call_ids, tokeniser, media, has_media: false, seen })
     }
 
     /// Wants packets of the streams too.
@@ -69,6 +74,7 @@ impl Wanted {
             .map(|s| WantedStream { flow: s.flow, ssrc: s.ssrc, first: s.first, last: s.last })
             .collect();
         self.media = MediaFilter::new(&streams);
+        self.has_media = true;
         self
     }
 
@@ -96,9 +102,16 @@ impl Wanted {
         calls.enumerate().filter(is_unseen).map(|(_, call)| call.call_id.clone()).collect()
     }
 
-    /// Times of the thing that no capture covers.
+    /// Times of the thing that no capture covers: times of its signalling, and of its media if it is wanted.
     pub(crate) fn uncovered(&self, inputs: &[SearchedInput]) -> Vec<Gap> {
-        self.footprint.as_ref().map(|of| gaps(of.from, of.to, inputs)).unwrap_or_default()
+        let Some(of) = &self.footprint else { return Vec::new() };
+        gaps(of.from, if self.has_media { of.media_to } else { of.to }, inputs)
+    }
+
+    /// First and last time of the thing; all times if it is not in the database.
+    fn span(&self) -> (Timestamp, Timestamp) {
+        let of = self.footprint.as_ref();
+        of.map_or((Timestamp::MIN, Timestamp::MAX), |of| (of.from, of.media_to))
     }
 
     /// The number of the call with a Call-ID on the wire.
@@ -113,39 +126,49 @@ fn key_of(call: &FootprintCall) -> CallKey {
     call.wire_id.map_or_else(|| CallKey::Text(call.call_id.clone()), CallKey::Token)
 }
 
-/// The captures to search: those of the command line, or those that the database was filled from and that are still there.
+/// The captures to search: those of the command line, or the ring, and those that the database was filled from and that are still there.
 pub(crate) fn captures(
     common: &Common,
+    config: &Config,
     args: &CaptureArgs,
     reader: &Reader,
     wanted: &Wanted,
-) -> Result<Vec<Input>, Failure> {
-    let paths =
-        if args.from.is_empty() { known_captures(common, reader, wanted)? } else { args.from.clone() };
+) -> Result<Vec<Source>, Failure> {
+    let (mut sources, mut paths) = (Vec::new(), args.from.clone());
+    if args.from.is_empty() {
+        let (from, to) = wanted.span();
+        sources = kept_between(common, config, from, to)?;
+        paths = known_captures(common, reader, (from, to), !sources.is_empty())?;
+        if paths.is_empty() && sources.is_empty() {
+            let why =
+                "neither a ring nor a capture of that time is at hand; name captures with --from".to_owned();
+            return Err(Failure::Usage(why));
+        }
+    }
     if paths.iter().any(|path| path.as_os_str() == "-") {
         return Err(Failure::Usage(
             "captures are read twice, and standard input can be read once".to_owned(),
         ));
     }
-    expand(&paths).map_err(|e| Failure::Work(e.to_string()))
+    let inputs = expand(&paths).map_err(|e| Failure::Work(e.to_string()))?;
+    sources.extend(inputs.into_iter().map(Source::Capture));
+    Ok(sources)
 }
 
-fn known_captures(common: &Common, reader: &Reader, wanted: &Wanted) -> Result<Vec<PathBuf>, Failure> {
-    let (from, to) = match &wanted.footprint {
-        Some(footprint) => (footprint.from, footprint.to),
-        None => (Timestamp::MIN, Timestamp::MAX),
-    };
+/// The captures that the database names. Names of others are told where nothing replaces them.
+fn known_captures(
+    common: &Common,
+    reader: &Reader,
+    (from, to): (Timestamp, Timestamp),
+    has_ring: bool,
+) -> Result<Vec<PathBuf>, Failure> {
     let (mut there, mut gone) = (Vec::new(), Vec::new());
     for input in Reports::of(reader).inputs_between(from, to)? {
         let path = Path::new(&input.name);
         if path.is_file() { there.push(path.to_path_buf()) } else { gone.push(input.name) }
     }
-    for name in &gone {
+    for name in gone.iter().filter(|_| !has_ring) {
         note(common, &format!("{name} is no capture at hand; --from names captures elsewhere"));
-    }
-    if there.is_empty() {
-        let why = "the database names no capture of that time that is still there; name captures with --from";
-        return Err(Failure::Usage(why.to_owned()));
     }
     Ok(there)
 }

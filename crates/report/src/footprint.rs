@@ -15,8 +15,10 @@ pub struct Footprint {
     pub streams: Vec<FootprintStream>,
     /// Time of the first INVITE.
     pub from: Timestamp,
-    /// Time of the last known message or packet.
+    /// Time of the last known message.
     pub to: Timestamp,
+    /// Time of the last known message or packet of a stream.
+    pub media_to: Timestamp,
 }
 
 /// A call of a footprint.
@@ -115,10 +117,10 @@ impl Reports<'_> {
              ORDER BY s.first_seen, s.stream"
         ))?;
         let mut rows = select.query(params![name, incident])?;
-        let mut streams = Vec::new();
+        let (mut streams, mut media_to) = (Vec::new(), to);
         while let Some(row) = rows.next()? {
             let (first, last): (i64, i64) = (row.get(5)?, row.get(6)?);
-            (from, to) = (from.min(first), to.max(last));
+            media_to = media_to.max(last);
             let (src, dst) = (row.get::<_, String>(0)?, row.get::<_, String>(1)?);
             let Some((src, dst)) = endpoint(&src).zip(endpoint(&dst)) else { continue };
             streams.push(FootprintStream {
@@ -130,8 +132,8 @@ impl Reports<'_> {
                 last: Timestamp::from_nanos(last),
             });
         }
-        let (from, to) = (Timestamp::from_nanos(from), Timestamp::from_nanos(to));
-        Ok(Some(Footprint { calls, streams, from, to }))
+        let [from, to, media_to] = [from, to, media_to].map(Timestamp::from_nanos);
+        Ok(Some(Footprint { calls, streams, from, to, media_to }))
     }
 
     /// Inputs with packets of a time span, in order of time.
