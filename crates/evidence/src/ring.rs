@@ -133,6 +133,11 @@ impl<'a> Keeper<'a> {
                 self.write(&held)?;
             }
         }
+        if self.scanner.is_foreign()
+            && let Some(held) = self.held.remove(&number)
+        {
+            self.held_bytes -= held.frame.len();
+        }
         self.forget(at);
         Ok(())
     }

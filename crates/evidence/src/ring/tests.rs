@@ -1,7 +1,7 @@
 use std::net::SocketAddrV4;
 
 use bellwether_sensor::signalling_tap;
-use bellwether_testkit::{Frame, fragment, udp_frame};
+use bellwether_testkit::{Frame, fragment, tcp_frame, udp_frame};
 
 use super::*;
 
@@ -114,4 +114,27 @@ fn a_tap_that_ends_leaves_everything_on_disk() {
     drop(tap);
     write_ring(&frames, &options).unwrap();
     assert_eq!(segments(folder.path()).unwrap(), []);
+}
+
+#[test]
+fn a_flow_of_another_protocol_takes_no_room_from_messages() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(folder.path(), None);
+    let mut keeper = Keeper::new(&options);
+    let at = Timestamp::from_nanos(START);
+    let segment =
+        |i: u32, octets: &[u8]| tcp_frame(at, end(1, 40_000), end(2, 8080), 1 + i * 1000, 0x18, octets);
+    for i in 0..5000 {
+        keeper.frame(&record(&segment(i, &[b'z'; 1000]))).unwrap();
+    }
+    assert!(keeper.held_bytes < 256 << 10, "{}", keeper.held_bytes);
+    // A message over TCP in two segments, of which the first one waits.
+    let text = b"INVITE sip:1@b SIP/2.0\r\nCall-ID: tcp\r\nContent-Length: 0\r\n\r\n";
+    let (first, second) = text.split_at(30);
+    for (seq, part) in [(1, first), (31, second)] {
+        let frame = tcp_frame(at, end(1, 5060), end(2, 5060), seq, 0x18, part);
+        keeper.frame(&record(&frame)).unwrap();
+    }
+    keeper.flush().unwrap();
+    assert_eq!(kept(folder.path(), None).len(), 2);
 }
