@@ -25,13 +25,13 @@ use crate::outcome::Failure;
 pub(crate) struct Wanted {
     /// What the database knows; none if the thing is a Call-ID that is not in the database.
     pub(crate) footprint: Option<Footprint>,
-    /// Call-IDs, each with the number of its first call in the footprint.
-    call_ids: BTreeMap<CallKey, usize>,
+    /// Call-IDs, each with the numbers of its calls in the footprint.
+    call_ids: BTreeMap<CallKey, Vec<usize>>,
     /// Needed for Call-IDs that are masked in reports.
     tokeniser: Option<Tokeniser>,
     media: MediaFilter,
     has_media: bool,
-    /// Numbers of calls with a message.
+    /// Numbers of the first calls of Call-IDs with a message.
     seen: BTreeSet<usize>,
 }
 
@@ -51,10 +51,10 @@ impl Wanted {
         let mut call_ids = BTreeMap::new();
         let calls = footprint.as_ref().map(|footprint| footprint.calls.as_slice()).unwrap_or_default();
         for (number, call) in calls.iter().enumerate() {
-            call_ids.entry(key_of(call)).or_insert(number);
+            call_ids.entry(key_of(call)).or_insert_with(Vec::new).push(number);
         }
         if calls.is_empty() {
-            call_ids.insert(CallKey::Text(id.to_owned()), 0);
+            call_ids.insert(CallKey::Text(id.to_owned()), vec![0]);
         }
         let mut tokeniser = None;
         if call_ids.keys().any(|key| matches!(key, CallKey::Token(_))) {
@@ -86,8 +86,11 @@ impl Wanted {
     ) -> bool {
         let Content::Sip(transport) = packet.content else { return self.media.wants(packet) };
         let Some(head) = packet.sip() else { return false };
-        let Some(number) = self.call_of(&head.call_id) else { return false };
-        self.seen.insert(number);
+        let Some(numbers) = self.calls_of(&head.call_id) else { return false };
+        let first = numbers.first().copied().unwrap_or_default();
+        let of_tag = numbers.iter().copied().find(|number| self.has_tag(*number, &head.tags));
+        let number = of_tag.unwrap_or(first);
+        self.seen.insert(first);
         hear(packet, head, transport, number);
         true
     }
@@ -95,7 +98,7 @@ impl Wanted {
     /// Calls without a message so far, by their Call-IDs in reports.
     pub(crate) fn unseen(&self) -> Vec<String> {
         let calls = self.footprint.iter().flat_map(|footprint| &footprint.calls);
-        let first = |call: &FootprintCall| self.call_ids.get(&key_of(call)).copied();
+        let first = |call: &FootprintCall| self.call_ids.get(&key_of(call))?.first().copied();
         let is_unseen = |(number, call): &(usize, &FootprintCall)| {
             first(call) == Some(*number) && !self.seen.contains(number)
         };
@@ -114,11 +117,17 @@ impl Wanted {
         of.map_or((Timestamp::MIN, Timestamp::MAX), |of| (of.from, of.media_to))
     }
 
-    /// The number of the call with a Call-ID on the wire.
-    fn call_of(&self, call_id: &str) -> Option<usize> {
+    /// True if one of the tags is the caller's tag of a call. Messages of the callee have it in To.
+    fn has_tag(&self, number: usize, tags: &[String; 2]) -> bool {
+        let call = self.footprint.as_ref().and_then(|footprint| footprint.calls.get(number));
+        call.is_some_and(|call| tags.contains(&call.from_tag))
+    }
+
+    /// The numbers of the calls with a Call-ID on the wire.
+    fn calls_of(&self, call_id: &str) -> Option<&[usize]> {
         let by_text = self.call_ids.get(&CallKey::Text(call_id.to_owned()));
         let by_token = || self.call_ids.get(&CallKey::Token(self.tokeniser.as_ref()?.wire_id(call_id)));
-        by_text.or_else(by_token).copied()
+        by_text.or_else(by_token).map(Vec::as_slice)
     }
 }
 

@@ -205,7 +205,8 @@ fn a_ladder_has_each_message_of_the_captures_and_else_what_the_database_keeps() 
     assert_eq!(full["calls"].as_array().unwrap().len(), 2);
     assert_eq!(full["calls"][0]["caller"], linked["caller"]);
     let table = room.expect(0, &["--db", "x.db", "show", "call", call_id, "--ladder"]);
-    assert!(table.contains("|-- A INVITE 1 -") && table.contains("|<= PCMU "), "{table}");
+    let has = |part: &str| table.contains(part);
+    assert!(has("|-- A INVITE 1 -") && has("|-- B INVITE ") && has("|<= PCMU "), "{table}");
 
     std::fs::remove_file(room.path("in.pcap")).unwrap();
     let poor = ladder(&[]);

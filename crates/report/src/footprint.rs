@@ -28,6 +28,8 @@ pub struct FootprintCall {
     pub call: i64,
     /// The Call-ID in reports.
     pub call_id: String,
+    /// The tag of From in reports. It tells legs with one Call-ID apart, unless it is masked.
+    pub from_tag: String,
     /// The token of the Call-ID on the wire, if the Call-ID in reports is masked.
     pub wire_id: Option<i64>,
 }
@@ -95,7 +97,7 @@ impl Reports<'_> {
     ) -> Result<Option<Footprint>, StoreError> {
         let with = format!("WITH RECURSIVE members AS ({members}), {LEGS}");
         let mut select = self.db().prepare(&format!(
-            "{with} SELECT c.call, c.call_id, c.wire_id, c.started_at, max(c.started_at, coalesce(c.answered_at, 0), coalesce(c.ended_at, 0))
+            "{with} SELECT c.call, c.call_id, c.wire_id, c.started_at, max(c.started_at, coalesce(c.answered_at, 0), coalesce(c.ended_at, 0)), c.from_tag
              FROM legs JOIN calls_now AS c USING (call) ORDER BY c.started_at, c.call"
         ))?;
         let (mut from, mut to) = (i64::MAX, i64::MIN);
@@ -103,7 +105,12 @@ impl Reports<'_> {
             .query_map(params![name, incident], |r| {
                 from = from.min(r.get(3)?);
                 to = to.max(r.get(4)?);
-                Ok(FootprintCall { call: r.get(0)?, call_id: r.get(1)?, wire_id: r.get(2)? })
+                Ok(FootprintCall {
+                    call: r.get(0)?,
+                    call_id: r.get(1)?,
+                    from_tag: r.get(5)?,
+                    wire_id: r.get(2)?,
+                })
             })?
             .collect();
         let calls = calls?;
