@@ -82,5 +82,6 @@ fn config(workers: u16, room: Room) -> Config {
         knowledge: Arc::new(Knowledge::default()),
         retention: None,
         patience: Patience::without_database(),
+        tap: None,
     }
 }

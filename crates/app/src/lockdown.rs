@@ -63,6 +63,8 @@ pub struct LockOptions<'a> {
     pub reads: Vec<PathBuf>,
     /// Files that are read again later: other files may have taken their places then.
     pub reads_again: Vec<PathBuf>,
+    /// Folders to write to, beside the database's.
+    pub writes: Vec<PathBuf>,
     /// True if the run opens sockets.
     pub is_networked: bool,
     /// True if the run serves connections over HTTP.
@@ -85,7 +87,7 @@ pub fn close_lock(options: LockOptions<'_>, tell: &dyn Fn(&str)) -> Result<(Wall
         wishes: options.wishes,
         user: options.user,
         reads: reads.into_iter().collect(),
-        writes: is_kept.then(|| folder_of(options.db)).into_iter().collect(),
+        writes: is_kept.then(|| folder_of(options.db)).into_iter().chain(options.writes).collect(),
         is_networked: options.is_networked,
         is_server: options.is_server,
         knows_abstract_sockets: std::env::var_os("NOTIFY_SOCKET")

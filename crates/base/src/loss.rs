@@ -188,6 +188,9 @@ losses! {
     RowsDropped "rows_dropped" Partial
         "Another program held the database locked until the queue of rows was full; later rows were dropped."
         "End the program with the lock; raise database.waiting_rows if memory is free.";
+    PacketNotKept "packet_not_kept" Notice
+        "The ring of signalling packets on disk was too slow or could not be written; packets were analysed, and not kept as evidence."
+        "Give `ring.folder` a faster disk with free space; read the sensor's log for the reason.";
     AlertPassedOver "alert_passed_over" Notice
         "A receiver was unreachable until the waiting alerts exceeded the backlog; the oldest alerts were skipped."
         "Read the missed alerts with `report alerts`; repair the receiver, or raise alerts.backlog.";

@@ -81,6 +81,20 @@ impl<W: Write> CaptureWriter<W> {
         block(&mut self.out, 6, &body)
     }
 
+    /// Passes all records so far on to the output.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    /// The output.
+    #[must_use]
+    pub const fn inner(&self) -> &W {
+        &self.out
+    }
+
     /// Ends the capture.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ mod capacity;
 mod fraud;
 mod process;
 mod renamed;
+mod ring;
 mod scoring;
 mod serve;
 mod site;
@@ -22,6 +23,7 @@ use capacity::{Analysis, LimitSettings, Timeouts};
 use fraud::FraudSettings;
 use process::{ConfineSettings, DatabaseSettings, MirrorSettings, PrivacySetting, SenseSettings};
 use renamed::Notice;
+use ring::RingSettings;
 use scoring::{
     AuthorisationSettings, CampaignTable, ClockSettings, DispositionSettings, ReputationTable, SignalSettings,
 };
@@ -45,6 +47,7 @@ pub(crate) struct Config {
     pub(crate) sense: SenseSettings,
     confine: ConfineSettings,
     database: DatabaseSettings,
+    ring: RingSettings,
     analysis: Analysis,
     clocks: ClockSettings,
     authorisation: AuthorisationSettings,
@@ -70,6 +73,7 @@ impl Default for Config {
             sense: SenseSettings::default(),
             confine: ConfineSettings::default(),
             database: DatabaseSettings::default(),
+            ring: RingSettings::default(),
             analysis: Analysis::default(),
             clocks: ClockSettings::default(),
             authorisation: AuthorisationSettings::default(),
@@ -120,6 +124,7 @@ impl Config {
     fn check(&self) -> Result<(), String> {
         self.check_scoring()?;
         self.site.check()?;
+        self.ring.check()?;
         self.alerts.check()?;
         self.serve.check()
     }
@@ -141,6 +146,7 @@ impl Config {
             ("privacy", self.privacy == other.privacy),
             ("key_file", self.key_file == other.key_file),
             ("database", self.database == other.database),
+            ("ring", self.ring == other.ring),
             ("analysis", self.analysis == other.analysis),
             ("clocks", self.clocks == other.clocks),
             ("fraud", self.fraud == other.fraud),

@@ -4,7 +4,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use bellwether_capture::{CaptureFormat, Input};
-use bellwether_evidence::{Found, copy, search};
+use bellwether_evidence::{Found, Source, copy, search};
 use serde_json::{Map, Value, json};
 
 use crate::args::ExtractArgs;
@@ -24,7 +24,7 @@ pub(crate) fn run(common: &Common, args: &ExtractArgs) -> Result<Exit, Failure> 
     if args.media {
         wanted = wanted.with_media();
     }
-    let inputs = captures(common, &args.captures, &reader, &wanted)?;
+    let inputs = captures(common, &config, &args.captures, &reader, &wanted)?;
     refuse(&args.output, args.force, &inputs)?;
     let mut messages = 0_u64;
     let found = search(&inputs, &config.tunnels(), &mut |packet| {
@@ -68,7 +68,7 @@ pub(crate) fn run(common: &Common, args: &ExtractArgs) -> Result<Exit, Failure> 
 }
 
 /// Refuses a file that would be lost.
-fn refuse(output: &Path, is_forced: bool, inputs: &[Input]) -> Result<(), Failure> {
+fn refuse(output: &Path, is_forced: bool, inputs: &[Source]) -> Result<(), Failure> {
     let Ok(meta) = std::fs::symlink_metadata(output) else { return Ok(()) };
     let name = output.display();
     if !is_forced {
@@ -77,7 +77,11 @@ fn refuse(output: &Path, is_forced: bool, inputs: &[Input]) -> Result<(), Failur
     if !meta.is_file() && !meta.is_symlink() {
         return Err(Failure::Usage(format!("{name} is no file")));
     }
-    let same = |input: &Input| matches!(input, Input::File(path, _) if is_same(path, output));
+    let same = |source: &Source| match source {
+        Source::Capture(Input::File(path, _)) => is_same(path, output),
+        Source::Capture(Input::StandardInput) => false,
+        Source::Segment(segment, _) => is_same(&segment.path, output),
+    };
     if inputs.iter().any(same) {
         return Err(Failure::Usage(format!("{name} is one of the captures to search")));
     }
@@ -102,7 +106,7 @@ fn format_for(output: &Path, found: &Found) -> CaptureFormat {
 fn write(
     output: &Path,
     is_forced: bool,
-    inputs: &[Input],
+    inputs: &[Source],
     found: &Found,
     format: CaptureFormat,
 ) -> Result<(), Failure> {

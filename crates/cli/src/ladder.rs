@@ -50,7 +50,7 @@ fn ladder(
 ) -> Result<(Ladder, Exit), Failure> {
     let mut wanted = Wanted::new(common, config, reader, id)?;
     let reports = Reports::of(reader);
-    let found = match captures(common, args, reader, &wanted) {
+    let found = match captures(common, config, args, reader, &wanted) {
         Ok(inputs) => {
             let mut messages = Messages::default();
             let found = search(&inputs, &config.tunnels(), &mut |packet| {

@@ -24,6 +24,7 @@ mod feedback;
 pub mod files;
 mod find;
 mod inventory;
+mod kept;
 mod knowledge;
 mod label;
 mod ladder;

@@ -13,6 +13,8 @@ use crate::outcome::Failure;
 pub(crate) struct Needs<'a> {
     /// The captures to read.
     pub(crate) captures: Vec<PathBuf>,
+    /// A folder to write to, beside the database's.
+    pub(crate) writes: Option<PathBuf>,
     /// True if the run opens sockets, and reads the configuration and its files again on request.
     pub(crate) is_lasting: bool,
     /// True if alerts go out.
@@ -46,6 +48,7 @@ pub(crate) fn close(
         user: user.clone(),
         reads: needs.captures,
         reads_again,
+        writes: needs.writes.into_iter().collect(),
         is_networked: needs.is_networked || needs.is_lasting,
         is_server: needs.is_server,
     };

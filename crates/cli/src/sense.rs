@@ -7,6 +7,7 @@ use bellwether_sensor::{Event, LiveInputs, Settings};
 
 use crate::args::{Common, SenseArgs, StampsBy};
 use crate::config::Config;
+use crate::kept::Ring;
 use crate::lockdown::{self, Needs};
 use crate::notes::tell_operator;
 use crate::outcome::{Exit, Failure};
@@ -35,9 +36,11 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     let listener = if config.sense.answers { listener(common) } else { None };
     let mut run = prepare(common, &config)?;
     run.sensor.retention = Some(config.retention());
+    let ring = Ring::prepare(common, &config)?;
     // An attacker who controls the parsers of hostile traffic must find no secrets. Threads inherit this.
     let needs = Needs {
         captures: Vec::new(),
+        writes: config.ring_folder(),
         is_lasting: true,
         is_networked: true,
         is_server: false,
@@ -53,7 +56,7 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     }
     let names_interfaces = args.interfaces.is_empty();
     let reload = Reload::new(common, &config, walls, &stop, names_interfaces)?;
-    until_stopped(common, inputs, run, reload, &greeting)?;
+    until_stopped(common, inputs, (run, ring), reload, &greeting)?;
     Ok(Exit::Done)
 }
 
@@ -83,8 +86,10 @@ pub(crate) fn follow(common: &Common, paths: &[PathBuf]) -> Result<Exit, Failure
     check_folder(&common.db)?;
     let _hold = DatabaseHold::take(&common.db, &format!("following {}", names.join(", ")))?;
     let run = prepare(common, &config)?;
+    let ring = Ring::prepare(common, &config)?;
     let needs = Needs {
         captures: paths.to_vec(),
+        writes: config.ring_folder(),
         is_lasting: true,
         is_networked: true,
         is_server: false,
@@ -92,7 +97,7 @@ pub(crate) fn follow(common: &Common, paths: &[PathBuf]) -> Result<Exit, Failure
     };
     let walls = lockdown::close(common, &config, needs, &tell_operator)?;
     let reload = Reload::new(common, &config, walls, &stop, false)?;
-    let is_whole = until_stopped(common, inputs, run, reload, "following")?;
+    let is_whole = until_stopped(common, inputs, (run, ring), reload, "following")?;
     Ok(if is_whole { Exit::Done } else { Exit::Partial })
 }
 
@@ -100,14 +105,19 @@ pub(crate) fn follow(common: &Common, paths: &[PathBuf]) -> Result<Exit, Failure
 fn until_stopped(
     common: &Common,
     inputs: LiveInputs,
-    run: Run,
+    (mut run, ring): (Run, Ring),
     reload: Reload,
     greeting: &str,
 ) -> Result<bool, Failure> {
     tracing::info!("{greeting} until SIGINT or SIGTERM");
     let stop = reload.stop.clone();
     let mut terminal = Terminal { reload, is_whole: true };
-    let outcome = run.sense(inputs, &stop, &tell_operator, &mut terminal)?;
+    let (tap, ring) = ring.start()?;
+    run.sensor.tap = tap;
+    let outcome = run.sense(inputs, &stop, &tell_operator, &mut terminal);
+    // The run has dropped its end of the tap, so the thread ends.
+    drop(ring);
+    let outcome = outcome?;
     if !common.quiet {
         print_summary(common.format, &outcome.finished.database)?;
         print_speed(outcome.packets, &outcome.finished);

@@ -47,6 +47,7 @@ pub(crate) fn run(common: &Common, args: &ServeArgs) -> Result<Exit, Failure> {
                 [Some(tls.certificates), Some(tls.key), tls.client_authorities].into_iter().flatten()
             })
             .collect(),
+        writes: None,
         is_lasting: true,
         is_networked: true,
         is_server: true,

@@ -38,6 +38,7 @@ pub(crate) fn prepare(common: &Common, config: &Config) -> Result<Run, Failure> 
         knowledge: Arc::new(knowledge::load(common, config)?),
         retention: None,
         patience: patience(config),
+        tap: None,
     };
     Ok(Run::new(sensor, recorder, deliveries))
 }

@@ -35,6 +35,7 @@ fn config() -> Config {
         knowledge: Arc::default(),
         retention: None,
         patience: Patience::without_database(),
+        tap: None,
     }
 }
 

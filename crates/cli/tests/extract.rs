@@ -10,10 +10,11 @@ mod common;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use bellwether_capture::CaptureReader;
-use common::{Room, own_captures, text};
+use common::{Room, Running, own_captures, text};
 use serde_json::Value;
 
 /// Captures of real calls over UDP and TCP, of which each call is searched in all.
@@ -204,7 +205,8 @@ fn a_ladder_has_each_message_of_the_captures_and_else_what_the_database_keeps() 
     assert_eq!(full["calls"].as_array().unwrap().len(), 2);
     assert_eq!(full["calls"][0]["caller"], linked["caller"]);
     let table = room.expect(0, &["--db", "x.db", "show", "call", call_id, "--ladder"]);
-    assert!(table.contains("|-- A INVITE 1 -") && table.contains("|<= PCMU "), "{table}");
+    let has = |part: &str| table.contains(part);
+    assert!(has("|-- A INVITE 1 -") && has("|-- B INVITE ") && has("|<= PCMU "), "{table}");
 
     std::fs::remove_file(room.path("in.pcap")).unwrap();
     let poor = ladder(&[]);
@@ -228,4 +230,67 @@ fn a_repeated_answer_is_marked_in_the_ladder() {
     let repeated = steps.iter().filter(|step| step["is_repeated"] == true).count() as u64;
     assert!(repeated > 0 && repeated >= row["retransmissions"].as_u64().unwrap(), "{repeated}");
     assert!(steps.iter().all(|step| step["offset_s"].as_f64().unwrap() >= 0.0));
+}
+
+#[test]
+fn a_run_keeps_its_signalling_encrypted_and_extract_reads_it_without_captures() {
+    for (privacy, is_clear) in [("tokens", false), ("clear", true)] {
+        let room = Room::new();
+        let capture = common::project().join("pcaps/lab-tcp.pcap");
+        std::fs::copy(&capture, room.path("in.pcap")).unwrap();
+        // A folder of its own: the sandbox must let the run write there.
+        let outside = tempfile::tempdir().unwrap();
+        let folder = outside.path().join("ring");
+        let config = format!(
+            "privacy = \"{privacy}\"\n[ring]\nfolder = \"{}\"\nmax_mib = 16\nkeep_hours = 0\n",
+            folder.display()
+        );
+        room.write("c.toml", config.as_bytes());
+        let args = ["--config", "c.toml", "--db", "x.db"];
+        let mut command = room.command(&[&args[..], &["-q", "replay", "--follow", "in.pcap"]].concat());
+        let mut run = Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()));
+        let calls = || -> Vec<Value> {
+            let output = room.run(&[&args[..], &["--format", "jsonl", "report", "calls"]].concat());
+            text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        };
+        room.replay("whole.db", "2", &[&capture]);
+        let wanted = room.rows("whole.db", "calls").len();
+        let arrived = (0..200).any(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            calls().len() >= wanted
+        });
+        assert!(arrived, "{} of {wanted} calls", calls().len());
+        let id = i32::try_from(run.id()).ok().and_then(rustix::process::Pid::from_raw).unwrap();
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        assert_eq!(run.wait().unwrap().code(), Some(0));
+        std::fs::remove_file(room.path("in.pcap")).unwrap();
+
+        let segments: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
+        let octets: Vec<u8> = segments.iter().flat_map(|path| std::fs::read(path).unwrap()).collect();
+        assert!(octets.len() > 10_000);
+        assert_eq!(memchr::memmem::find(&octets, b"INVITE sip:").is_some(), is_clear);
+        for path in &segments {
+            assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        for (i, row) in calls().iter().enumerate() {
+            let call_id = row["call_id"].as_str().unwrap();
+            let extract = |output: &str, more: &[&str]| -> Value {
+                let own = ["--format", "json", "extract", call_id, "-o", output];
+                let out = room.expect(0, &[&args[..], &own, more].concat());
+                serde_json::from_str(&out).unwrap()
+            };
+            let (kept, whole) = (format!("kept-{i}.pcap"), format!("whole-{i}.pcap"));
+            let shown = extract(&kept, &[]);
+            let from = extract(&whole, &["--from", capture.to_str().unwrap()]);
+            assert_eq!(shown["packets"], from["packets"], "{call_id}");
+            let sorted = |name: &str| {
+                let mut records = record_of(&room, name);
+                records.sort();
+                records
+            };
+            assert!(sorted(&kept) == sorted(&whole), "{call_id}");
+        }
+        let losses = room.run(&[&args[..], &["--format", "jsonl", "report", "losses"]].concat());
+        assert!(!text(&losses.stdout).contains("packet_not_kept"));
+    }
 }

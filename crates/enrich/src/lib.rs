@@ -441,6 +441,7 @@ fn stream_row(mask: &Mask<'_>, s: StreamFact, also: &[(CallId, Side)]) -> Stream
         telephone_events: s.telephone_events,
         comfort_noise: s.comfort_noise,
         rtcp_packets: s.rtcp_packets,
+        quality: s.quality,
         media_rate: s.media_rate,
         report_rate: s.report_rate,
         no_rates: s.no_rates,

@@ -6,7 +6,7 @@ use bellwether_base::{
 };
 use bellwether_clock::SegmentStats;
 use bellwether_fingerprint::{Grammar, PrintHash};
-use bellwether_tracker::{ClockRate, NoRates, Side};
+use bellwether_tracker::{ClockRate, NoRates, Side, StreamQuality};
 
 use crate::{AccessSide, Attested, Masked, NumberFacts, NumberReadings};
 
@@ -392,6 +392,7 @@ pub struct StreamRow {
     pub telephone_events: u32,
     pub comfort_noise: u32,
     pub rtcp_packets: u32,
+    pub quality: StreamQuality,
     /// Rate of the media clock against the sensor's clock, and against the sender's wall clock.
     pub media_rate: Option<ClockRate>,
     pub report_rate: Option<ClockRate>,

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use bellwether_capture::{CaptureFormat, CaptureReader, CaptureWriter, Input, OpenError, ReadError, Record};
+use bellwether_capture::{CaptureFormat, CaptureReader, CaptureWriter, OpenError, ReadError, Record};
 use bellwether_wire::LinkType;
 
-use crate::search::{Found, FoundFrame};
+use crate::search::{Found, FoundFrame, Source};
 
 /// Captures open at once; each has a buffer.
 const MAX_OPEN: usize = 64;
@@ -33,7 +33,7 @@ pub enum CopyError {
 /// # Errors
 /// [`CopyError`]. Frames before the error were written.
 pub fn copy(
-    inputs: &[Input],
+    inputs: &[Source],
     found: &Found,
     format: CaptureFormat,
     out: impl Write,
@@ -75,7 +75,7 @@ struct Place {
 
 impl Place {
     /// Reads on to a frame. A capture that was closed in between is read from its start again.
-    fn go_to(&mut self, frame: &FoundFrame, input: &Input) -> Result<Record<'_>, CopyError> {
+    fn go_to(&mut self, frame: &FoundFrame, input: &Source) -> Result<Record<'_>, CopyError> {
         let name = || input.name();
         while self.next < frame.record {
             if self.reader.next().map_err(|e| CopyError::Read(name(), e))?.is_none() {

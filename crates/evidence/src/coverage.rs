@@ -20,7 +20,11 @@ pub struct Gap {
 /// it would have seen a frame before or after that.
 #[must_use]
 pub fn gaps(from: Timestamp, to: Timestamp, inputs: &[SearchedInput]) -> Vec<Gap> {
-    let mut spans: Vec<(Timestamp, Timestamp)> = inputs.iter().filter_map(|input| input.span).collect();
+    // A ring covers the time from its first to its last segment: nothing came between two frames but media.
+    let of_ring = inputs.iter().filter(|input| input.is_ring).filter_map(|input| input.span);
+    let of_ring = of_ring.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    let captures = inputs.iter().filter(|input| !input.is_ring).filter_map(|input| input.span);
+    let mut spans: Vec<(Timestamp, Timestamp)> = captures.chain(of_ring).collect();
     spans.sort_unstable();
     let mut out = Vec::new();
     let mut covered = from;
@@ -49,7 +53,7 @@ mod tests {
 
     fn input(first: i64, last: i64) -> SearchedInput {
         let span = Some((at(first), at(last)));
-        SearchedInput { name: "x".into(), records: 1, span, found: 0, damage: None }
+        SearchedInput { name: "x".into(), records: 1, span, found: 0, damage: None, is_ring: false }
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct SipHead {
     pub status: Option<u16>,
     /// Number of the CSeq header.
     pub cseq: Option<u32>,
+    /// Tags of From and To; empty without a tag.
+    pub tags: [String; 2],
 }
 
 impl Packet<'_> {
@@ -36,6 +38,9 @@ impl Packet<'_> {
             StartLine::Status { code, .. } => (cseq.map_or("", |cseq| cseq.method.name()), Some(code)),
             StartLine::Unknown(_) => return None,
         };
-        Some(SipHead { call_id, method, status, cseq: cseq.map(|cseq| cseq.number) })
+        let parts = message.parts();
+        let tags = [parts.from_tag(), parts.to_tag().unwrap_or_default()];
+        let tags = tags.map(|tag| String::from_utf8_lossy(tag).into_owned());
+        Some(SipHead { call_id, method, status, cseq: cseq.map(|cseq| cseq.number), tags })
     }
 }

@@ -64,6 +64,8 @@ pub(crate) struct Scanner {
     now: Timestamp,
     /// Frames found so far that nobody took.
     found: Vec<FoundFrame>,
+    /// True if the last frame belongs to a TCP flow of another protocol.
+    is_foreign: bool,
 }
 
 impl Scanner {
@@ -79,6 +81,7 @@ impl Scanner {
             losses: Losses::default(),
             now: Timestamp::MIN,
             found: Vec::new(),
+            is_foreign: false,
         }
     }
 
@@ -90,10 +93,16 @@ impl Scanner {
         wants: &mut Wants<'_>,
     ) -> &mut Vec<FoundFrame> {
         self.now = self.now.max(frame.at);
+        self.is_foreign = false;
         let (carriers, at) = (SmallVec::from_elem(frame, 1), frame.at);
         let frame = decode(record.link, record.frame, &self.tunnels);
         self.decoded(frame, at, &carriers, MAX_REASSEMBLIES, wants);
         &mut self.found
+    }
+
+    /// True if the last frame belongs to a TCP flow of another protocol, so that no message will ever need the frame.
+    pub(crate) const fn is_foreign(&self) -> bool {
+        self.is_foreign
     }
 
     /// Reads what lies behind gaps of TCP flows at the end of the captures.
@@ -190,6 +199,7 @@ impl Scanner {
                 }
             });
         });
+        self.is_foreign = tcp.ignores(flow);
         if let Some(before) = read_up_to {
             segments.forget(flow, before, *now);
         }

@@ -1,9 +1,12 @@
 //! One pass over captures.
 
+use std::sync::Arc;
+
 use bellwether_base::Timestamp;
-use bellwether_capture::{Input, Record};
+use bellwether_capture::{CaptureReader, Input, OpenError, Record};
 use bellwether_wire::{LinkType, TunnelPorts};
 
+use crate::ring::{RingKey, Segment, open_segment};
 use crate::scanner::{Packet, Scanner};
 
 /// A frame that carried something wanted.
@@ -26,6 +29,33 @@ impl FoundFrame {
     }
 }
 
+/// Something to search.
+#[derive(Clone)]
+pub enum Source {
+    /// A capture.
+    Capture(Input),
+    /// A segment of a ring, with the key if there is one.
+    Segment(Segment, Option<Arc<RingKey>>),
+}
+
+impl Source {
+    /// Its name in messages.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Capture(input) => input.name(),
+            Self::Segment(segment, _) => segment.path.display().to_string(),
+        }
+    }
+
+    pub(crate) fn open(&self) -> Result<CaptureReader, OpenError> {
+        match self {
+            Self::Capture(input) => input.open(),
+            Self::Segment(segment, key) => open_segment(&segment.path, key.as_deref()),
+        }
+    }
+}
+
 /// What was read of an input.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SearchedInput {
@@ -39,6 +69,8 @@ pub struct SearchedInput {
     pub found: u64,
     /// The reason why reading stopped before the end.
     pub damage: Option<String>,
+    /// True for a segment of a ring.
+    pub is_ring: bool,
 }
 
 /// The result of a search.
@@ -55,7 +87,7 @@ pub struct Found {
 /// Searches captures in order of their first record. `wants` is asked about each SIP message and each media packet.
 ///
 /// Standard input can be searched, but its frames cannot be copied afterwards.
-pub fn search(inputs: &[Input], tunnels: &TunnelPorts, wants: &mut dyn FnMut(&Packet<'_>) -> bool) -> Found {
+pub fn search(inputs: &[Source], tunnels: &TunnelPorts, wants: &mut dyn FnMut(&Packet<'_>) -> bool) -> Found {
     let mut scanner = Scanner::new(tunnels);
     let mut out = Found { frames: Vec::new(), links: Vec::new(), inputs: Vec::new() };
     for (input, number) in inputs.iter().zip(0_u32..) {
@@ -80,14 +112,21 @@ pub fn search(inputs: &[Input], tunnels: &TunnelPorts, wants: &mut dyn FnMut(&Pa
 }
 
 impl SearchedInput {
-    fn of(input: &Input) -> Self {
-        Self { name: input.name(), records: 0, span: None, found: 0, damage: None }
+    fn of(input: &Source) -> Self {
+        Self {
+            name: input.name(),
+            records: 0,
+            span: None,
+            found: 0,
+            damage: None,
+            is_ring: matches!(input, Source::Segment(..)),
+        }
     }
 }
 
 /// Reads one input. Damage ends it, and all earlier records count.
 fn read_input(
-    input: &Input,
+    input: &Source,
     number: u32,
     read: &mut SearchedInput,
     mut take: impl FnMut(FoundFrame, &Record<'_>),

@@ -4,8 +4,8 @@
 use std::net::SocketAddrV4;
 
 use bellwether_base::{Span, Timestamp};
-use bellwether_capture::{CaptureFormat, CaptureReader, Input, expand};
-use bellwether_evidence::{Found, copy, search};
+use bellwether_capture::{CaptureFormat, CaptureReader, expand};
+use bellwether_evidence::{Found, Source, copy, search};
 use bellwether_testkit::{
     Frame, PcapFormat, as_hep, as_web_socket, fragment, in_erspan, in_vxlan, tcp_frame, udp_frame, write_pcap,
 };
@@ -50,13 +50,14 @@ fn datagrams() -> Vec<(bool, Frame)> {
 }
 
 /// Searches frames for one call. The frames are those of two captures, the second of which begins in the middle.
-fn found(frames: &[Frame]) -> (tempfile::TempDir, Vec<Input>, Found) {
+fn found(frames: &[Frame]) -> (tempfile::TempDir, Vec<Source>, Found) {
     let folder = tempfile::tempdir().unwrap();
     let (first, second) = frames.split_at(frames.len() / 2);
     for (name, part) in [("1.pcap", first), ("2.pcap", second)] {
         std::fs::write(folder.path().join(name), write_pcap(part, PcapFormat::Nano)).unwrap();
     }
     let inputs = expand(&[folder.path().to_path_buf()]).unwrap();
+    let inputs: Vec<Source> = inputs.into_iter().map(Source::Capture).collect();
     let found = search(&inputs, &TunnelPorts::default(), &mut |packet| {
         packet.sip().is_some_and(|head| head.call_id == "wanted")
     });

@@ -105,6 +105,7 @@ impl Report {
                 clock_rate Int, shown_rate Int,
                 counted_in Text,
                 recording Text, sound Text, heard_s Real, playback Json,
+                loss_percent Real, burst_loss_percent Real, r_factor Real, mos Real, xr_mos Real, round_trip_ms Real,
             ],
             Self::Devices => columns![
                 aor Text, device Text, class Text, class_mode Text, skew_ppm Real, skew_ci95_ppm Json, fingerprint Text,

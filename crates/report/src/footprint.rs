@@ -15,8 +15,10 @@ pub struct Footprint {
     pub streams: Vec<FootprintStream>,
     /// Time of the first INVITE.
     pub from: Timestamp,
-    /// Time of the last known message or packet.
+    /// Time of the last known message.
     pub to: Timestamp,
+    /// Time of the last known message or packet of a stream.
+    pub media_to: Timestamp,
 }
 
 /// A call of a footprint.
@@ -26,6 +28,8 @@ pub struct FootprintCall {
     pub call: i64,
     /// The Call-ID in reports.
     pub call_id: String,
+    /// The tag of From in reports. It tells legs with one Call-ID apart, unless it is masked.
+    pub from_tag: String,
     /// The token of the Call-ID on the wire, if the Call-ID in reports is masked.
     pub wire_id: Option<i64>,
 }
@@ -93,7 +97,7 @@ impl Reports<'_> {
     ) -> Result<Option<Footprint>, StoreError> {
         let with = format!("WITH RECURSIVE members AS ({members}), {LEGS}");
         let mut select = self.db().prepare(&format!(
-            "{with} SELECT c.call, c.call_id, c.wire_id, c.started_at, max(c.started_at, coalesce(c.answered_at, 0), coalesce(c.ended_at, 0))
+            "{with} SELECT c.call, c.call_id, c.wire_id, c.started_at, max(c.started_at, coalesce(c.answered_at, 0), coalesce(c.ended_at, 0)), c.from_tag
              FROM legs JOIN calls_now AS c USING (call) ORDER BY c.started_at, c.call"
         ))?;
         let (mut from, mut to) = (i64::MAX, i64::MIN);
@@ -101,7 +105,12 @@ impl Reports<'_> {
             .query_map(params![name, incident], |r| {
                 from = from.min(r.get(3)?);
                 to = to.max(r.get(4)?);
-                Ok(FootprintCall { call: r.get(0)?, call_id: r.get(1)?, wire_id: r.get(2)? })
+                Ok(FootprintCall {
+                    call: r.get(0)?,
+                    call_id: r.get(1)?,
+                    from_tag: r.get(5)?,
+                    wire_id: r.get(2)?,
+                })
             })?
             .collect();
         let calls = calls?;
@@ -115,10 +124,10 @@ impl Reports<'_> {
              ORDER BY s.first_seen, s.stream"
         ))?;
         let mut rows = select.query(params![name, incident])?;
-        let mut streams = Vec::new();
+        let (mut streams, mut media_to) = (Vec::new(), to);
         while let Some(row) = rows.next()? {
             let (first, last): (i64, i64) = (row.get(5)?, row.get(6)?);
-            (from, to) = (from.min(first), to.max(last));
+            media_to = media_to.max(last);
             let (src, dst) = (row.get::<_, String>(0)?, row.get::<_, String>(1)?);
             let Some((src, dst)) = endpoint(&src).zip(endpoint(&dst)) else { continue };
             streams.push(FootprintStream {
@@ -130,8 +139,8 @@ impl Reports<'_> {
                 last: Timestamp::from_nanos(last),
             });
         }
-        let (from, to) = (Timestamp::from_nanos(from), Timestamp::from_nanos(to));
-        Ok(Some(Footprint { calls, streams, from, to }))
+        let [from, to, media_to] = [from, to, media_to].map(Timestamp::from_nanos);
+        Ok(Some(Footprint { calls, streams, from, to, media_to }))
     }
 
     /// Inputs with packets of a time span, in order of time.

@@ -52,6 +52,7 @@ mod names;
 mod other_clocks;
 mod pages;
 mod platforms;
+mod quality;
 mod recent;
 mod recordings;
 mod reputation;

@@ -5,14 +5,17 @@ use bellwether_store::{StoreError, unpack_codes};
 use rusqlite::Row;
 use serde_json::{Map, Value, json};
 
-use crate::cells::{int, real, text, time};
+use crate::cells::{int, real, round, text, time};
 use crate::classes::{class_columns, shown_pauses};
 use crate::columns::Values;
+use crate::quality::Quality;
 
 /// A stream that several legs of a conversation name is a row of each, and counts in one.
 pub(crate) const STREAMS: &str = "SELECT streams.*, calls.call_id,
         (SELECT format('%016x', r.recording) FROM recordings AS r WHERE r.recording = streams.recording) AS recording_name,
-        (SELECT call_id FROM calls AS k WHERE k.call = streams.counted_call) AS counted_in FROM (
+        (SELECT call_id FROM calls AS k WHERE k.call = streams.counted_call) AS counted_in,
+        (SELECT avg(o.receiver_rtt_ms) FROM streams AS o WHERE o.call = streams.call AND o.src = streams.dst AND o.dst = streams.src)
+            AS sender_rtt_ms FROM (
         SELECT *, call AS of_call, direction AS of_direction, NULL AS counted_call FROM streams
         UNION ALL
         SELECT s.*, l.call, l.direction, s.call FROM stream_legs AS l JOIN streams AS s USING (first_seen, stream)
@@ -21,6 +24,7 @@ pub(crate) const STREAMS: &str = "SELECT streams.*, calls.call_id,
 /// A stream in the order of the report's columns.
 pub(crate) fn stream(row: &Row<'_>, classes: &Classes) -> Result<Values, StoreError> {
     let [class, mode, confidence, reason] = class_columns(row, classes)?;
+    let quality = Quality::of(row)?;
     Ok(vec![
         text(row, "call_id")?,
         text(row, "of_direction")?,
@@ -62,6 +66,12 @@ pub(crate) fn stream(row: &Row<'_>, classes: &Classes) -> Result<Values, StoreEr
         text(row, "sound")?,
         json!(row.get::<_, Option<i64>>("heard_ms")?.map(|ms| ms as f64 / 1000.0)),
         playback(row)?,
+        json!(quality.loss_percent.map(|n| round(n, 3))),
+        json!(quality.burst_loss_percent.map(|n| round(n, 3))),
+        json!(quality.rating.map(|rating| round(rating.r, 1))),
+        json!(quality.rating.map(|rating| round(rating.mos, 2))),
+        real(row, "xr_mos", 1)?,
+        json!(quality.round_trip_ms.map(|n| round(n, 1))),
     ])
 }
 

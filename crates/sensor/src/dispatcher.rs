@@ -14,6 +14,7 @@ use crate::epochs::{Epochs, ReceiverGone};
 use crate::frames::Frames;
 use crate::keyed::KeyedCounts;
 use crate::streams::{InStream, SipFlow, read_messages};
+use crate::tap::{SignallingTap, TapWriter};
 
 /// Limit of nested reassemblies: a fragmented tunnel that carries fragments needs two.
 const MAX_REASSEMBLIES: u8 = 4;
@@ -48,6 +49,9 @@ pub(crate) struct Dispatcher {
     now: Timestamp,
     /// Capture time of the current frame, which may be slightly before `now`.
     captured: Timestamp,
+    tap: Option<TapWriter>,
+    /// True if the current frame may hold signalling.
+    is_signalling: bool,
 }
 
 impl Dispatcher {
@@ -72,7 +76,14 @@ impl Dispatcher {
             losses: Losses::default(),
             now: Timestamp::MIN,
             captured: Timestamp::MIN,
+            tap: None,
+            is_signalling: false,
         }
+    }
+
+    /// Gives frames that may hold signalling to a second reader, too.
+    pub(crate) fn tapped(self, tap: Option<SignallingTap>) -> Self {
+        Self { tap: tap.map(TapWriter::new), ..self }
     }
 
     /// Processes the next frame. If its time is earlier than the previous frame's, it is raised to that time.
@@ -90,7 +101,15 @@ impl Dispatcher {
         if let Some(tunnel) = frame.tunnel {
             self.mirrors.count(tunnel);
         }
-        self.decoded(frame, is_cut, MAX_REASSEMBLIES)
+        self.is_signalling = false;
+        let sent = self.decoded(frame, is_cut, MAX_REASSEMBLIES);
+        if let Some(tap) = &mut self.tap {
+            if self.is_signalling {
+                tap.push(record, &mut self.losses);
+            }
+            tap.tick(self.now, &mut self.losses);
+        }
+        sent
     }
 
     /// Replaces the tunnel ports.
@@ -101,16 +120,21 @@ impl Dispatcher {
     /// Advances time to `to`, when no earlier frame can arrive any more. Due timers fire.
     pub(crate) fn advance(&mut self, to: Timestamp) -> Result<(), ReceiverGone> {
         self.now = self.now.max(to);
+        if let Some(tap) = &mut self.tap {
+            tap.tick(to, &mut self.losses);
+        }
         self.epochs.advance(to)
     }
 
     /// Delivers everything in flight while no input arrives.
     pub(crate) fn flush(&mut self) -> Result<(), ReceiverGone> {
+        self.empty_tap();
         self.epochs.flush()
     }
 
     /// Ends the input: incomplete fragments and streams are closed.
     pub(crate) fn finish(&mut self) -> Result<(), ReceiverGone> {
+        self.empty_tap();
         self.fragments.finish(&mut self.losses);
         let item = self.item(FlowKey::default(), &[]);
         let Self { tcp, losses, epochs, shard_key, .. } = self;
@@ -126,6 +150,12 @@ impl Dispatcher {
             });
         });
         sent
+    }
+
+    fn empty_tap(&mut self) {
+        if let Some(tap) = &mut self.tap {
+            tap.send(&mut self.losses);
+        }
     }
 
     /// Reports all counters of the dispatcher by name.
@@ -145,28 +175,32 @@ impl Dispatcher {
             Decoded::Udp { flow, ip_id, payload, is_cut } => self.datagram(flow, ip_id, payload, is_cut),
             Decoded::Tcp { flow, segment } => {
                 self.frames.tcp += 1;
+                self.is_signalling |= segment.syn || !segment.payload.is_empty();
                 self.segment(flow, segment)
             }
-            Decoded::Fragment(fragment) => match self.fragments.push(fragment, self.now, &mut self.losses) {
-                Pushed::Held | Pushed::Refused => Ok(()),
-                Pushed::Copy => {
-                    self.frames.fragments += 1;
-                    Ok(())
-                }
-                Pushed::Whole(whole) => {
-                    self.frames.fragments += whole.frames - 1;
-                    if nesting == 0 {
-                        self.losses.count(Loss::TunnelTooDeep);
-                        return Ok(());
+            Decoded::Fragment(fragment) => {
+                self.is_signalling = true;
+                match self.fragments.push(fragment, self.now, &mut self.losses) {
+                    Pushed::Held | Pushed::Refused => Ok(()),
+                    Pushed::Copy => {
+                        self.frames.fragments += 1;
+                        Ok(())
                     }
-                    let inner = decode_reassembled(&whole, frame.tunnel, &self.tunnels);
-                    if let (None, Some(tunnel)) = (frame.tunnel, inner.tunnel) {
-                        self.mirror = Some(tunnel);
-                        self.mirrors.count(tunnel);
+                    Pushed::Whole(whole) => {
+                        self.frames.fragments += whole.frames - 1;
+                        if nesting == 0 {
+                            self.losses.count(Loss::TunnelTooDeep);
+                            return Ok(());
+                        }
+                        let inner = decode_reassembled(&whole, frame.tunnel, &self.tunnels);
+                        if let (None, Some(tunnel)) = (frame.tunnel, inner.tunnel) {
+                            self.mirror = Some(tunnel);
+                            self.mirrors.count(tunnel);
+                        }
+                        self.decoded(inner, false, nesting - 1)
                     }
-                    self.decoded(inner, false, nesting - 1)
                 }
-            },
+            }
             Decoded::Other => {
                 self.frames.other += 1;
                 Ok(())
@@ -195,6 +229,7 @@ impl Dispatcher {
     ) -> Result<(), ReceiverGone> {
         match content_of(payload) {
             Some(content) => {
+                self.is_signalling |= is_sip(content);
                 let (pair, shard) = owner(&self.shard_key, content, flow, payload);
                 let mirror = self.mirror.filter(|_| is_sip(content)).map(mirror);
                 // Media clocks use the capture time, because a file may hold the frames of two interfaces one
@@ -229,6 +264,7 @@ impl Dispatcher {
             self.frames.other += 1;
             return Ok(());
         };
+        self.is_signalling |= is_sip(content);
         self.mirrors.count(agent(outer, &hep));
         self.told += 1;
         let item = self.item(hep.flow, &hep.payload);

@@ -29,6 +29,7 @@
 //!     retention: None,
 //!     recordings: 1000,
 //!     patience: Patience::without_database(),
+//!     tap: None,
 //! };
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("x.db");
@@ -67,6 +68,7 @@ mod seats;
 mod session;
 mod sources;
 mod streams;
+mod tap;
 mod writing;
 
 pub use bellwether_store::{LockNews, LockPatience, Retention};
@@ -79,3 +81,4 @@ pub use rehearsal::{Rehearsal, rehearse};
 pub use replay::{Outcome, replay};
 pub use room::Patience;
 pub use streams::{InStream, SipFlow, Taken, read_messages};
+pub use tap::{SignallingTap, Tapped, TappedFrames, signalling_tap};

@@ -18,6 +18,7 @@ use crate::merge::merge;
 use crate::queues::InputKind;
 use crate::recognition::Recognition;
 use crate::room::{Door, Patience, room};
+use crate::tap::SignallingTap;
 use crate::writing::write;
 
 /// Configuration of a run.
@@ -48,6 +49,8 @@ pub struct Config {
     pub retention: Option<Retention>,
     /// Limits of waiting for a database locked by another program.
     pub patience: Patience,
+    /// A second reader of signalling frames.
+    pub tap: Option<SignallingTap>,
 }
 
 /// Settings that may change while a sensor runs.
@@ -171,7 +174,8 @@ pub(crate) fn analyse<T>(
         })?;
         let epochs = Epochs::new(to_workers, from_workers, started);
         let dispatcher =
-            Dispatcher::new(epochs, config.fragments, config.tcp, config.tunnels.clone(), config.key);
+            Dispatcher::new(epochs, config.fragments, config.tcp, config.tunnels.clone(), config.key)
+                .tapped(config.tap.clone());
         let fed = feed(dispatcher, Downstream { rows: &rows_tx, sites: &sites_tx });
         // The channels close from front to back: workers end, then the merge, then the receiver of rows.
         drop(rows_tx);

@@ -10,7 +10,7 @@ use crate::StoreError;
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Each entry takes the database one version further; entries are never changed, only added.
-const MIGRATIONS: [&str; 22] = [
+const MIGRATIONS: [&str; 23] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
@@ -33,6 +33,7 @@ const MIGRATIONS: [&str; 22] = [
     include_str!("schema/20.sql"),
     include_str!("schema/21.sql"),
     include_str!("schema/22.sql"),
+    include_str!("schema/23.sql"),
 ];
 
 /// The application id "BWDB" of the file. Databases of other programs are refused.

@@ -196,6 +196,7 @@ impl World {
             telephone_events: 0,
             comfort_noise: 0,
             rtcp_packets: 0,
+            quality: Default::default(),
             media_rate: None,
             report_rate: None,
             no_rates: Default::default(),

@@ -12,7 +12,7 @@ use bellwether_instance::Evidence;
 use bellwether_rtp::Beginning;
 
 use crate::recurring::TimerKind;
-use crate::{Claims, Clear, Kin, Mirror, Named, Side};
+use crate::{Claims, Clear, Kin, Mirror, Named, Side, StreamQuality};
 
 /// Position of a fact in the total order of all facts.
 ///
@@ -417,6 +417,7 @@ pub struct StreamFact {
     pub telephone_events: u32,
     pub comfort_noise: u32,
     pub rtcp_packets: u32,
+    pub quality: StreamQuality,
     pub beginning: Beginning,
     /// Summary of the sound of its beginning, in one fact of the stream only.
     pub heard: Option<Box<AudioSummary>>,

@@ -48,6 +48,7 @@ mod claims;
 mod control;
 mod conversations;
 mod fact;
+mod feedback;
 mod formats;
 mod hearing;
 mod kin;
@@ -81,6 +82,7 @@ pub use fact::{
     NoRates, Order, OrphanBye, Outbox, Party, Prints, Referral, RegisterAnswered, RegistrationProgress,
     RegistrationStarted, Sighting, Silence, StampedFact, StreamFact, TimerProgress,
 };
+pub use feedback::StreamQuality;
 pub use formats::Formats;
 pub use kin::Kin;
 pub use limits::{Limits, VIRTUAL_SHARDS};

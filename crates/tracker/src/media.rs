@@ -8,6 +8,7 @@ use bellwether_rtp::{Arrival, Codec, DtlsStep, IceCheck, Packet, Rtcp};
 
 use crate::control::MediaDirectory;
 use crate::fact::{Fact, Outbox, Silence, StreamFact};
+use crate::feedback::Feedback;
 use crate::formats::Described;
 use crate::hearing::Hearing;
 use crate::listeners::{Claim, sender_of};
@@ -161,6 +162,9 @@ impl Media {
             src: src.with_port(src.port().wrapping_sub(1)),
             dst: dst.with_port(dst.port().wrapping_sub(1)),
         };
+        for flow in [item.flow.reversed(), beside.reversed()] {
+            self.heard_back(&rtcp, item, pair, flow);
+        }
         for flow in [item.flow, beside] {
             if let Some(slot) = self.find(pair, flow, rtcp.ssrc)
                 && let Some((_, stream)) = self.table.get_mut(slot)
@@ -168,12 +172,30 @@ impl Media {
                 stream.rtcp_packets += 1;
                 if let Some(report) = rtcp.sender_report {
                     stream.timing.report(&report);
+                    stream.feedback.get_or_insert_default().sent(&report, item.stamp);
                 }
                 if stream.is_confirmed() && !stream.is_marked {
                     stream.is_marked = self.under_way.mark(slot, item.at, stream.link().is_none());
                 }
                 return;
             }
+        }
+    }
+
+    /// Takes what a receiver says about the stream that it receives.
+    fn heard_back(&mut self, rtcp: &Rtcp, item: &Item<'_>, pair: u64, flow: FlowKey) {
+        if let Some(report) = rtcp.reception
+            && let Some(slot) = self.find(pair, flow, report.source)
+            && let Some((_, stream)) = self.table.get_mut(slot)
+            && let Some(feedback) = &mut stream.feedback
+        {
+            feedback.answered(&report, item.stamp);
+        }
+        if let Some(metrics) = rtcp.metrics
+            && let Some(slot) = self.find(pair, flow, metrics.source)
+            && let Some((_, stream)) = self.table.get_mut(slot)
+        {
+            stream.feedback.get_or_insert_default().measured(metrics);
         }
     }
 
@@ -432,6 +454,7 @@ fn told(
         telephone_events: timing.packets_of(Codec::TelephoneEvent),
         comfort_noise: timing.packets_of(Codec::ComfortNoise),
         rtcp_packets: stream.rtcp_packets,
+        quality: Feedback::quality(stream.feedback.as_deref(), reception.bursts()),
         beginning: stream.beginning,
         heard,
         media_rate: timing.media_rate().ok(),

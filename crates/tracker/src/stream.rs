@@ -5,6 +5,7 @@ use bellwether_rtp::{Arrival, Beginning, Codec, Packet, Reception, SrtpKey, Srtp
 use smallvec::SmallVec;
 
 use crate::fact::Silence;
+use crate::feedback::Feedback;
 use crate::formats::Described;
 use crate::hearing::{Attention, Hearing, Talker};
 use crate::listeners::{Claim, sender_of};
@@ -44,6 +45,8 @@ pub(crate) struct Stream {
     /// Whether the beginning is listened to, and what was heard.
     pub(crate) attention: Attention,
     pub(crate) rtcp_packets: u32,
+    /// What receivers report.
+    pub(crate) feedback: Option<Box<Feedback>>,
     in_order: u8,
     /// Initial RTP values that are not random (RFC 3550 sections 5.1 and 8.1).
     pub(crate) beginning: Beginning,
@@ -74,6 +77,7 @@ impl Stream {
             analysis: None,
             attention: Attention::default(),
             rtcp_packets: 0,
+            feedback: None,
             in_order: 0,
             beginning: Beginning::default(),
             is_confirmed: false,

@@ -116,6 +116,13 @@ impl<S: Default + Held> TcpReassembler<S> {
         self.shrink(losses);
     }
 
+    /// True if the reader of a flow ignores it: no octet of the flow is read any more.
+    #[must_use]
+    pub fn ignores(&self, flow: FlowKey) -> bool {
+        let slot = self.table.find(self.hash(flow), &flow);
+        slot.and_then(|slot| self.table.get(slot)).is_some_and(|(_, stream)| stream.is_ignored())
+    }
+
     /// Closes all gaps at the end of the input and reads the octets behind the gaps.
     pub fn finish(
         &mut self,

@@ -109,6 +109,7 @@ fn stream(call: i64, from: Endpoint, to: Endpoint, ssrc: u32, millis: (i64, i64)
         telephone_events: 0,
         comfort_noise: 0,
         rtcp_packets: 0,
+        quality: Default::default(),
         beginning: Beginning::default(),
         heard: None,
         media_rate: None,

@@ -23,6 +23,7 @@ pub(crate) fn stream(call: i64, direction: &'static str, src: Endpoint, dst: End
         telephone_events: 0,
         comfort_noise: 0,
         rtcp_packets: 0,
+        quality: Default::default(),
         media_rate: None,
         report_rate: None,
         no_rates: Default::default(),

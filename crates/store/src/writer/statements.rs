@@ -317,9 +317,9 @@ fn stream(tx: &Connection, row: &StreamRow) -> Result<(), StoreError> {
              silence_law, silence_packets, silence_observed_packets, silence_energy, silence_dc_offset,
              silence_codes, silence_reason, beginning, media_skew_ppm, media_skew_low_ppm, media_skew_high_ppm,
              rtcp_skew_ppm, rtcp_skew_low_ppm, rtcp_skew_high_ppm, pauses, media_skew_no_fit, rtcp_skew_no_fit,
-             clock_rate, shown_rate)
+             clock_rate, shown_rate, burst_lost, burst_packets, loss_runs, receiver_rtt_ms, xr_round_trip_ms, xr_mos)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-             ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38)
+             ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44)
          ON CONFLICT (first_seen, stream) DO UPDATE SET
              call = coalesce(excluded.call, call),
              direction = CASE WHEN excluded.call IS NULL THEN direction ELSE excluded.direction END,
@@ -333,6 +333,9 @@ fn stream(tx: &Connection, row: &StreamRow) -> Result<(), StoreError> {
              rtcp_skew_low_ppm = excluded.rtcp_skew_low_ppm, rtcp_skew_high_ppm = excluded.rtcp_skew_high_ppm,
              media_skew_no_fit = excluded.media_skew_no_fit, rtcp_skew_no_fit = excluded.rtcp_skew_no_fit,
              clock_rate = excluded.clock_rate, shown_rate = excluded.shown_rate,
+             burst_lost = excluded.burst_lost, burst_packets = excluded.burst_packets,
+             loss_runs = excluded.loss_runs, receiver_rtt_ms = excluded.receiver_rtt_ms,
+             xr_round_trip_ms = excluded.xr_round_trip_ms, xr_mos = excluded.xr_mos,
              silence_law = coalesce(excluded.silence_law, silence_law),
              silence_packets = coalesce(excluded.silence_packets, silence_packets),
              silence_observed_packets = coalesce(excluded.silence_observed_packets, silence_observed_packets),
@@ -382,6 +385,12 @@ fn stream(tx: &Connection, row: &StreamRow) -> Result<(), StoreError> {
         row.no_rates.report.map(|reason| reason.name()),
         row.no_rates.clock_rate,
         row.no_rates.shown_rate(),
+        row.quality.bursts.lost,
+        row.quality.bursts.packets,
+        row.quality.bursts.runs,
+        row.quality.receiver_rtt_ms,
+        row.quality.xr_round_trip_ms,
+        row.quality.xr_mos,
     ])?;
     what_was_heard(tx, row)?;
     for (call, direction) in &row.also {

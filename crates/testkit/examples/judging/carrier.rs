@@ -455,6 +455,7 @@ fn stream(fate: &Fate, direction: &'static str, found: Option<Found>) -> Row {
         telephone_events: 0,
         comfort_noise: 0,
         rtcp_packets: 0,
+        quality: Default::default(),
         media_rate: None,
         report_rate: None,
         no_rates: Default::default(),
