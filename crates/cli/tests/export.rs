@@ -1,5 +1,9 @@
 //! The daily export (`scripts/export-day`): whole files for their owner alone, and no row on two days.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says why on standard error"
+)]
 
 mod common;
 
