@@ -18,6 +18,18 @@ bless:
 demo:
     scripts/demo
 
+# Make the Debian package with checksums and a list of components, in target/package/ (docs/install.md)
+package:
+    scripts/package
+
+# Install, upgrade, remove and purge the package in a machine of its own (root, systemd-nspawn)
+test-package: package
+    scripts/test-package
+
+# Build the package twice, in two folders, and compare octet by octet
+reproducible:
+    scripts/reproducible
+
 # Speed and memory beside the empty libpcap loop and other programs
 bench:
     cargo build --release --quiet
