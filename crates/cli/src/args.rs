@@ -10,13 +10,14 @@ mod upkeep;
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::Targets;
 
 pub(crate) use devices::{ClassAction, ClassArgs, InventoryAction, InventoryArgs, LearnArgs};
 pub(crate) use feedback::{LabelArgs, LabelKind, LabelValue, ListAction, ListKind, ListsArgs, TelemetryArgs};
 pub(crate) use judging::{EvaluateArgs, ExportAs, ListName, ReputationAction, ReputationArgs};
-pub(crate) use report::{ReportArgs, What};
+pub(crate) use report::{ReportArgs, WatchArgs, What};
 pub(crate) use runs::{DoctorArgs, ReplayArgs, SenseArgs, StampsBy};
 pub(crate) use show::{DiffArgs, FindArgs, PlotArgs, PlotWhat, ShowArgs, ShowKind};
 pub(crate) use upkeep::{ConfigAction, ConfigArgs, DbAction, DbArgs};
@@ -46,6 +47,9 @@ pub(crate) struct Common {
     /// Format of the output
     #[arg(long, value_enum, default_value_t = Format::Table, env = "BELLWETHER_FORMAT", global = true)]
     pub(crate) format: Format,
+    /// True if somebody chose the format: otherwise a command may have another default.
+    #[arg(skip)]
+    pub(crate) is_format_chosen: bool,
     /// Signatures of further stacks (TOML, see docs/fingerprint.md), checked before the built-in ones
     #[arg(long, value_name = "FILE", env = "BELLWETHER_SIGNATURES", global = true)]
     pub(crate) signatures: Option<PathBuf>,
@@ -76,6 +80,19 @@ pub(crate) struct Common {
         global = true
     )]
     pub(crate) log_format: LogFormat,
+}
+
+impl Cli {
+    /// Reads the arguments of the process.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        Self::of(&Self::command().try_get_matches()?)
+    }
+
+    fn of(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut cli = Self::from_arg_matches(matches)?;
+        cli.common.is_format_chosen = matches.value_source("format") != Some(ValueSource::DefaultValue);
+        Ok(cli)
+    }
 }
 
 impl Common {
@@ -120,6 +137,10 @@ pub(crate) enum Command {
     Sense(SenseArgs),
     /// Print a report of the database
     Report(ReportArgs),
+    /// Watch live calls, incidents and losses in the terminal, until SIGINT or SIGTERM
+    ///
+    /// On a terminal the screen is drawn again after each commit. Elsewhere each change is one line (--format jsonl: one object).
+    Watch(WatchArgs),
     /// Print one thing with all its evidence
     Show(ShowArgs),
     /// Find everything about one number, token, network address or Call-ID
@@ -168,6 +189,7 @@ impl Command {
             }
             Self::Report(args) => !args.schema,
             Self::Show(_)
+            | Self::Watch(_)
             | Self::Find(_)
             | Self::Plot(_)
             | Self::Label(_)
@@ -200,7 +222,6 @@ fn log_levels(text: &str) -> Result<Targets, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -213,6 +234,17 @@ mod tests {
         {
             assert_eq!(verbosity(text), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn a_format_that_somebody_chose_is_known_wherever_it_stands() {
+        let is_chosen = |line: &[&str]| {
+            let matches = Cli::command().try_get_matches_from([&["bellwether"], line].concat()).unwrap();
+            Cli::of(&matches).unwrap().common.is_format_chosen
+        };
+        assert!(!is_chosen(&["report", "calls"]));
+        assert!(is_chosen(&["report", "calls", "--format", "table"]));
+        assert!(is_chosen(&["--format", "table", "report", "calls"]));
     }
 
     #[test]

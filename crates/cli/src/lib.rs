@@ -22,6 +22,8 @@ mod evaluate;
 mod feedback;
 pub mod files;
 mod find;
+#[expect(clippy::disallowed_types, reason = "a look at the database is paced by the clock")]
+mod follow;
 mod inventory;
 mod knowledge;
 mod label;
@@ -47,12 +49,12 @@ mod session;
 mod show;
 mod svg;
 mod truth;
+mod watch;
 mod when;
 
 use std::process::ExitCode;
 
 use bellwether_base::Shown;
-use clap::Parser;
 
 use args::{Cli, Command};
 use outcome::{Exit, Failure};
@@ -62,7 +64,7 @@ use outcome::{Exit, Failure};
 pub fn command() -> ExitCode {
     out::tell_panics();
     bellwether_app::private::make_all_private();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(e) => return refused(&e),
     };
@@ -102,6 +104,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Replay(args) => replay::run(&cli.common, args),
         Command::Sense(args) => sense::run(&cli.common, args),
         Command::Report(args) => report::run(&cli.common, args),
+        Command::Watch(args) => watch::run(&cli.common, args),
         Command::Show(args) => show::run(&cli.common, args),
         Command::Find(args) => find::run(&cli.common, args),
         Command::Plot(args) => plot::run(&cli.common, args),

@@ -35,6 +35,20 @@ pub(crate) struct ReportArgs {
     /// Width of a table [default: of the terminal; any elsewhere]
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
     pub(crate) width: Option<u16>,
+    /// Print new and changed rows as they are committed, until SIGINT or SIGTERM; with --since or --limit, earlier rows come first.
+    /// The format is jsonl unless the output is a terminal
+    #[arg(long, conflicts_with_all = ["schema", "sort", "newest_first", "until"])]
+    pub(crate) follow: bool,
+    /// End --follow after this time
+    #[arg(long = "for", value_name = "SECONDS", requires = "follow")]
+    pub(crate) seconds: Option<u32>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct WatchArgs {
+    /// End after this time
+    #[arg(long = "for", value_name = "SECONDS")]
+    pub(crate) seconds: Option<u32>,
 }
 
 impl ReportArgs {
@@ -51,6 +65,8 @@ impl ReportArgs {
             sort: None,
             newest_first: false,
             width: None,
+            follow: false,
+            seconds: None,
         }
     }
 
