@@ -20,7 +20,7 @@ pub(crate) use judging::{EvaluateArgs, ExportAs, ListName, ReputationAction, Rep
 pub(crate) use report::{ReportArgs, WatchArgs, What};
 pub(crate) use runs::{DoctorArgs, ReplayArgs, SenseArgs, StampsBy};
 pub(crate) use show::{DiffArgs, FindArgs, PlotArgs, PlotWhat, ShowArgs, ShowKind};
-pub(crate) use upkeep::{ConfigAction, ConfigArgs, DbAction, DbArgs};
+pub(crate) use upkeep::{CompletionsArgs, ConfigAction, ConfigArgs, DbAction, DbArgs, ManArgs, ShellName};
 
 /// Identifies the platforms, devices and campaigns behind a VoIP provider's calls.
 ///
@@ -175,13 +175,22 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// The configuration file
     Config(ConfigArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Print the page of the manual, or write one page per command
+    Man(ManArgs),
 }
 
 impl Command {
     /// Returns true if the command needs an existing database. It then makes neither a database nor a key.
     pub(crate) const fn needs_database(&self) -> bool {
         match self {
-            Self::Replay(_) | Self::Sense(_) | Self::Doctor(_) | Self::Config(_) => false,
+            Self::Replay(_)
+            | Self::Sense(_)
+            | Self::Doctor(_)
+            | Self::Config(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
             // Both may be filled before the first packet comes.
             Self::Class(args) => !matches!(args.action, ClassAction::Import { .. }),
             Self::Inventory(args) => {

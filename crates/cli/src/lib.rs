@@ -30,6 +30,7 @@ mod label;
 mod lists;
 mod lockdown;
 mod log;
+mod manual;
 mod names;
 mod notes;
 mod out;
@@ -120,5 +121,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Diff(args) => show::diff(&cli.common, args),
         Command::Doctor(args) => doctor::run(&cli.common, args),
         Command::Config(args) => config::run(&cli.common, args),
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::man(&cli.common, args),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Args, Debug)]
 pub(crate) struct DbArgs {
@@ -47,4 +47,28 @@ pub(crate) enum ConfigAction {
         /// The file
         file: PathBuf,
     },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(crate) shell: ShellName,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum ShellName {
+    /// Source the output in ~/.bashrc, or put it into /etc/bash_completion.d
+    Bash,
+    /// Put the output as _bellwether into a folder of fpath
+    Zsh,
+    /// Put the output into ~/.config/fish/completions/bellwether.fish
+    Fish,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ManArgs {
+    /// Write the page of each command into this folder: bellwether.1, bellwether-report.1 and so on
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
