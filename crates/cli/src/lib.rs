@@ -39,6 +39,7 @@ mod plot;
 mod plot_silence;
 #[expect(clippy::disallowed_types, reason = "a progress line is paced by the clock")]
 mod progress;
+mod reach;
 mod reload;
 mod render;
 mod replay;

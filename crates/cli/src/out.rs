@@ -112,6 +112,19 @@ pub(crate) fn has_watcher() -> bool {
     io::stderr().is_terminal()
 }
 
+/// Returns true if a person can be asked: questions go to standard error, and answers come from standard input.
+pub(crate) fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks a question; only a yes is a yes.
+pub(crate) fn is_agreed(question: impl Into<Shown>) -> bool {
+    let _ = write!(io::stderr(), "{} [y/N] ", question.into());
+    let mut answer = String::new();
+    let is_read = io::stdin().read_line(&mut answer).is_ok();
+    is_read && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
 /// Returns true if results go to a terminal.
 pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()

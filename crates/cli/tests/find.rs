@@ -58,7 +58,7 @@ fn lists_are_found_by_number_and_by_address() {
     let room = filled();
     let number = a_caller(&room);
     let token = found(&room, &number)["tokens"][0].as_str().unwrap().to_owned();
-    room.expect(0, &["block", "add", "number", &token, "--reason", "complaints"]);
+    room.expect(0, &["block", "add", "number", &token, "--reason", "complaints", "--yes"]);
     room.expect(0, &["allow", "add", "network", "10.77.0.0/24"]);
     assert_eq!(found(&room, &number)["lists"][0]["reason"], "complaints");
     let source = room.rows("bellwether.db", "calls")[0]["source"].as_str().unwrap().to_owned();

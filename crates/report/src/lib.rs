@@ -44,6 +44,7 @@ mod inventory;
 mod names;
 mod other_clocks;
 mod platforms;
+mod reach;
 mod recordings;
 mod reputation;
 mod rows;
@@ -61,6 +62,7 @@ pub use classes::CLASS_COLUMNS;
 pub use columns::{Column, Kind, Query, Report, Values};
 pub use find::Address;
 pub use inventory::INVENTORY_COLUMNS;
+pub use reach::{Leg, Reach, Reaching};
 pub use reputation::Export;
 
 /// The reports over one database.
