@@ -18,7 +18,7 @@ use crate::out::{Out, json, width};
 use cells::cell;
 use table::Table;
 
-pub(crate) use cells::{in_one_line, short_time};
+pub(crate) use cells::{in_one_line, short_time, shorten};
 pub(crate) use feed::Feed;
 pub(crate) use object::print_object;
 
