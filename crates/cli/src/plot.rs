@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::args::{Common, PlotArgs, PlotWhat};
 use crate::calls::CallIds;
 use crate::config::Config;
-use crate::names::Names;
+use crate::names::{Names, repeatable};
 use crate::notes::note;
 use crate::out;
 use crate::outcome::{Exit, Failure};
@@ -78,7 +78,7 @@ fn clock(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
     let devices = Reports::of(&reader).device_clocks(&Names::new(&ids).device(&args.id)?)?;
     let pictures: Vec<Picture> = devices.iter().filter_map(Picture::of).collect();
     if pictures.is_empty() {
-        let text = format!("{1} has no clock of {0}", args.id, common.db.display());
+        let text = format!("{1} has no clock of {0}", repeatable(&args.id), common.db.display());
         return Err(Failure::Work(text));
     }
     match &args.output {

@@ -89,6 +89,10 @@ fn no_output_repeats_a_number_and_standard_input_keeps_it_off_the_command_line()
     let said = text(&output.stdout) + &text(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     assert!(said.contains("knows nothing about it") && !said.contains("2125550188"), "{said}");
+    for command in [["show", "device"], ["plot", "clock"]] {
+        let error = room.expect(1, &[&command[..], &[unknown]].concat());
+        assert!(error.contains("that name") && !error.contains("2125550188"), "{error}");
+    }
     let number = a_caller(&room);
     let mut child = room
         .command(&["--format", "json", "find", "-"])

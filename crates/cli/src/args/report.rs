@@ -11,11 +11,11 @@ pub(crate) struct ReportArgs {
     /// Print the JSON Schema of the report instead, without a database
     #[arg(long, conflicts_with_all = ["since", "until", "limit", "filters", "columns", "sort", "newest_first"])]
     pub(crate) schema: bool,
-    /// Only from this time on: RFC 3339, a date, or an age like 90s, 15m, 24h, 7d
-    #[arg(long, value_name = "TIME")]
+    /// Only from this time on: RFC 3339 (UTC without a zone), a date, now, or an age like 90s, 15m, 1h30m, 7d, 2w
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) since: Option<String>,
     /// Only before this time
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) until: Option<String>,
     /// At most this many rows: the newest of a report in order of time, the first of any other and of a sorted one
     #[arg(long, value_name = "N")]
