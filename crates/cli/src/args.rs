@@ -139,7 +139,7 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Watch live calls, incidents and losses in the terminal, until SIGINT or SIGTERM
     ///
-    /// On a terminal the screen is drawn again after each commit. Elsewhere each change is one line (--format jsonl: one object).
+    /// On a terminal the screen is drawn again every second. Elsewhere each change is one line (--format jsonl: one object).
     Watch(WatchArgs),
     /// Print one thing with all its evidence
     Show(ShowArgs),

@@ -26,6 +26,9 @@ const WATCHED: usize = 10_000;
 /// The time between two looks at the database.
 const EVERY: Duration = Duration::from_millis(500);
 
+/// The time between two looks for a screen.
+const EVERY_SECOND: Duration = Duration::from_secs(1);
+
 /// Share of the time that reading may take: one part in this many.
 const IDLE: u32 = 4;
 
@@ -97,6 +100,8 @@ pub(crate) struct Commits {
     stop: Stop,
     /// The time that the last look took.
     took: Duration,
+    /// True if every second is looked at, with a commit or without.
+    is_steady: bool,
 }
 
 impl Commits {
@@ -106,7 +111,18 @@ impl Commits {
         if let Some(seconds) = seconds {
             stop.after(Duration::from_secs(u64::from(seconds)))?;
         }
-        Ok(Self { reader: Reader::open(&common.db)?, seen: None, stop, took: Duration::ZERO })
+        Ok(Self {
+            reader: Reader::open(&common.db)?,
+            seen: None,
+            stop,
+            took: Duration::ZERO,
+            is_steady: false,
+        })
+    }
+
+    /// Looks every second too, for a screen whose size may change.
+    pub(crate) fn steadily(self) -> Self {
+        Self { is_steady: true, ..self }
     }
 
     /// Calls `look` once and after each commit, until the end.
@@ -117,13 +133,14 @@ impl Commits {
     ) -> Result<(), Failure> {
         while !self.stop.is_asked() {
             let version = self.reader.data_version()?;
-            if self.seen.replace(version) != Some(version) {
+            if self.seen.replace(version) != Some(version) || self.is_steady {
                 let began = Instant::now();
                 // A new reader has no caches of the time before the commit.
                 look(&open_reader(common)?)?;
                 self.took = began.elapsed();
             }
-            self.stop.wait(EVERY.max(self.took * IDLE));
+            let pause = if self.is_steady { EVERY_SECOND } else { EVERY };
+            self.stop.wait(pause.max(self.took * IDLE));
         }
         Ok(())
     }

@@ -39,7 +39,9 @@ const LOSSES: [&str; 3] = ["name", "count", "cause"];
 pub(crate) fn run(common: &Common, args: &WatchArgs) -> Result<Exit, Failure> {
     let mut commits = Commits::watch(common, args.seconds)?;
     if out::is_terminal() && common.format == Format::Table {
-        commits.each(common, &mut |reader| Ok(out::page(&screen(common, Reports::of(reader))?)?))?;
+        commits
+            .steadily()
+            .each(common, &mut |reader| Ok(out::page(&screen(common, Reports::of(reader))?)?))?;
         return Ok(Exit::Done);
     }
     let mut lines = Lines::new();
