@@ -8,6 +8,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::AppError;
 
+/// The longest time between a request and the end of a wait.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
 /// Asks a run to end in order. Clones are the same request.
 #[derive(Clone, Debug)]
 pub struct Stop(Arc<AtomicBool>);
@@ -44,6 +47,22 @@ impl Stop {
     /// Makes the request.
     pub fn now(&self) {
         self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns true once the request was made.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Waits for the request, at most for a time.
+    pub fn wait(&self, at_most: Duration) {
+        let mut left = at_most;
+        while !self.is_asked() && !left.is_zero() {
+            let part = left.min(LOOK_EVERY);
+            std::thread::sleep(part);
+            left -= part;
+        }
     }
 
     /// The request, as the sensor looks at it.

@@ -12,18 +12,19 @@ mod upkeep;
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::Targets;
 
 pub(crate) use devices::{ClassAction, ClassArgs, InventoryAction, InventoryArgs, LearnArgs};
 pub(crate) use extract::{CaptureArgs, ExtractArgs, LadderArgs};
 pub(crate) use feedback::{LabelArgs, LabelKind, LabelValue, ListAction, ListKind, ListsArgs, TelemetryArgs};
 pub(crate) use judging::{EvaluateArgs, ExportAs, ListName, ReputationAction, ReputationArgs};
-pub(crate) use report::{ReportArgs, What};
+pub(crate) use report::{ReportArgs, WatchArgs, What};
 pub(crate) use runs::{DoctorArgs, ReplayArgs, SenseArgs, StampsBy};
 pub(crate) use serve::ServeArgs;
 pub(crate) use show::{DiffArgs, FindArgs, PlotArgs, PlotWhat, ShowArgs, ShowKind};
-pub(crate) use upkeep::{ConfigAction, ConfigArgs, DbAction, DbArgs};
+pub(crate) use upkeep::{CompletionsArgs, ConfigAction, ConfigArgs, DbAction, DbArgs, ManArgs, ShellName};
 
 /// Identifies the platforms, devices and campaigns behind a VoIP provider's calls.
 ///
@@ -50,6 +51,9 @@ pub(crate) struct Common {
     /// Format of the output
     #[arg(long, value_enum, default_value_t = Format::Table, env = "BELLWETHER_FORMAT", global = true)]
     pub(crate) format: Format,
+    /// True if somebody chose the format: otherwise a command may have another default.
+    #[arg(skip)]
+    pub(crate) is_format_chosen: bool,
     /// Signatures of further stacks (TOML, see docs/fingerprint.md), checked before the built-in ones
     #[arg(long, value_name = "FILE", env = "BELLWETHER_SIGNATURES", global = true)]
     pub(crate) signatures: Option<PathBuf>,
@@ -80,6 +84,19 @@ pub(crate) struct Common {
         global = true
     )]
     pub(crate) log_format: LogFormat,
+}
+
+impl Cli {
+    /// Reads the arguments of the process.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        Self::of(&Self::command().try_get_matches()?)
+    }
+
+    fn of(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut cli = Self::from_arg_matches(matches)?;
+        cli.common.is_format_chosen = matches.value_source("format") != Some(ValueSource::DefaultValue);
+        Ok(cli)
+    }
 }
 
 impl Common {
@@ -129,6 +146,10 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Print a report of the database
     Report(ReportArgs),
+    /// Watch live calls, incidents and losses in the terminal, until SIGINT or SIGTERM
+    ///
+    /// On a terminal the screen is drawn again every second. Elsewhere each change is one line (--format jsonl: one object).
+    Watch(WatchArgs),
     /// Print one thing with all its evidence
     Show(ShowArgs),
     /// Find everything about one number, token, network address or Call-ID
@@ -168,13 +189,22 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// The configuration file
     Config(ConfigArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Print the page of the manual, or write one page per command
+    Man(ManArgs),
 }
 
 impl Command {
     /// Returns true if the command needs an existing database. It then makes neither a database nor a key.
     pub(crate) const fn needs_database(&self) -> bool {
         match self {
-            Self::Replay(_) | Self::Sense(_) | Self::Doctor(_) | Self::Config(_) => false,
+            Self::Replay(_)
+            | Self::Sense(_)
+            | Self::Doctor(_)
+            | Self::Config(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
             // Both may be filled before the first packet comes.
             Self::Class(args) => !matches!(args.action, ClassAction::Import { .. }),
             Self::Inventory(args) => {
@@ -183,6 +213,7 @@ impl Command {
             Self::Report(args) => !args.schema,
             Self::Serve(args) => args.new_token.is_none(),
             Self::Show(_)
+            | Self::Watch(_)
             | Self::Find(_)
             | Self::Extract(_)
             | Self::Plot(_)
@@ -216,7 +247,6 @@ fn log_levels(text: &str) -> Result<Targets, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -229,6 +259,17 @@ mod tests {
         {
             assert_eq!(verbosity(text), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn a_format_that_somebody_chose_is_known_wherever_it_stands() {
+        let is_chosen = |line: &[&str]| {
+            let matches = Cli::command().try_get_matches_from([&["bellwether"], line].concat()).unwrap();
+            Cli::of(&matches).unwrap().common.is_format_chosen
+        };
+        assert!(!is_chosen(&["report", "calls"]));
+        assert!(is_chosen(&["report", "calls", "--format", "table"]));
+        assert!(is_chosen(&["--format", "table", "report", "calls"]));
     }
 
     #[test]

@@ -230,4 +230,19 @@ mod tests {
             assert!(failure.to_string().contains(expected), "{condition}: {failure}");
         }
     }
+
+    #[test]
+    fn no_text_makes_the_parser_panic() {
+        let pieces =
+            ["score", "=", "<", "~", "(", ")", "'", "é", " and ", " not ", " in ", ",", "null", "9", " "];
+        let count = pieces.len();
+        for number in 0..count.pow(4) {
+            let text: String = (0..4).map(|place| pieces[number / count.pow(place) % count]).collect();
+            if let Ok(condition) = Condition::parse(&text, &Fixed) {
+                let _ = condition.holds(&row(json!({"score": 9})));
+            }
+        }
+        let deep = "(".repeat(100_000);
+        assert!(Condition::parse(&deep, &Fixed).unwrap_err().to_string().contains("nested too deeply"));
+    }
 }

@@ -140,6 +140,18 @@ impl Config {
         }
     }
 
+    /// The tables that a reload puts into force at once, and that differ.
+    pub(crate) fn changes_at_once(&self, other: &Self) -> Vec<&'static str> {
+        [
+            ("site", self.site == other.site),
+            ("mirror", self.mirror == other.mirror),
+            ("alerts", self.alerts == other.alerts),
+        ]
+        .into_iter()
+        .filter_map(|(name, is_same)| (!is_same).then_some(name))
+        .collect()
+    }
+
     /// The sections that differ and are read only when a run begins.
     pub(crate) fn waits_for_start(&self, other: &Self) -> Vec<&'static str> {
         [

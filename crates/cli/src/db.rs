@@ -1,5 +1,6 @@
-use bellwether_app::private;
+use bellwether_app::{key_path, private};
 use bellwether_base::Span;
+use bellwether_report::{Report, Reports};
 use bellwether_store::{Retention, Upkeep};
 
 use crate::args::{Common, DbAction, DbArgs};
@@ -14,10 +15,20 @@ pub(crate) fn run(common: &Common, args: &DbArgs) -> Result<Exit, Failure> {
     match &args.action {
         DbAction::Check => check(common),
         DbAction::Backup { file } => {
+            let config = Config::load(common.config.as_deref())?;
             let pages = Upkeep::open(&common.db)?.backup(file)?;
-            tell(common, &format!("{} holds a copy of {pages} pages", file.display()))
+            let key = key_path(&config.key_file, &common.db);
+            tell(common, &format!("{} holds a copy of {pages} pages", file.display()))?;
+            tell(
+                common,
+                &format!(
+                    "the key {0} is not in the copy: keep a copy of {0} too, in another place and readable by its owner only, \
+                     and put it beside the database before its first use",
+                    key.display()
+                ),
+            )
         }
-        DbAction::Prune { keep_days, max_mib } => prune(common, *keep_days, *max_mib),
+        DbAction::Prune { keep_days, max_mib, dry_run } => prune(common, *keep_days, *max_mib, *dry_run),
         DbAction::Migrate => {
             private::tighten(&private::database_files(&common.db), &mut |told| note(common, &told));
             let (from, to) = Upkeep::migrate(&common.db)?;
@@ -42,7 +53,12 @@ fn check(common: &Common) -> Result<Exit, Failure> {
     Err(Failure::Work(format!("{} has {} problems", common.db.display(), found.len())))
 }
 
-fn prune(common: &Common, keep_days: Option<u32>, max_mib: Option<u64>) -> Result<Exit, Failure> {
+fn prune(
+    common: &Common,
+    keep_days: Option<u32>,
+    max_mib: Option<u64>,
+    is_dry_run: bool,
+) -> Result<Exit, Failure> {
     let config = Config::load(common.config.as_deref())?;
     let configured = config.retention();
     let retention = Retention {
@@ -50,10 +66,26 @@ fn prune(common: &Common, keep_days: Option<u32>, max_mib: Option<u64>) -> Resul
         max_bytes: max_mib.map(|mib| mib << 20).or(configured.max_bytes),
     };
     let mut recorder = open_installation(common, &config)?.recorder;
+    if is_dry_run {
+        recorder.writer().try_out()?;
+    }
     let now = bellwether_app::now();
     let gone = recorder.prune_by_age(&retention, now)? + recorder.prune_by_size(&retention)?;
-    recorder.close()?;
-    tell(common, &format!("{gone} rows removed; labelled rows stay"))
+    let (calls, _) = Reports::of(recorder.reader()).extent(Report::Calls)?;
+    if !is_dry_run {
+        recorder.close()?;
+    }
+    let (verb, stay) = if is_dry_run { ("would be removed", "would stay") } else { ("removed", "stay") };
+    tell(
+        common,
+        &format!(
+            "{gone} rows of calls, streams, registrations and platforms {verb}, {calls} calls {stay}; labelled rows are kept"
+        ),
+    )?;
+    if is_dry_run {
+        tell(common, "this was a dry run: nothing is removed")?;
+    }
+    Ok(Exit::Done)
 }
 
 fn tell(common: &Common, text: &str) -> Result<Exit, Failure> {

@@ -3,7 +3,8 @@ use std::path::Path;
 use bellwether_app::Installation;
 use bellwether_base::Timestamp;
 use bellwether_enrich::Tokeniser;
-use bellwether_store::{Labelled, Telemetry, Writer};
+use bellwether_report::{Leg, Reach, Reaching, Reports};
+use bellwether_store::{Labelled, Reader, Telemetry, Writer};
 use serde_json::{Map, Value};
 
 use crate::args::{Common, LabelArgs, LabelKind, LabelValue, TelemetryArgs};
@@ -12,41 +13,57 @@ use crate::feedback;
 use crate::notes::note;
 use crate::out;
 use crate::outcome::{Exit, Failure};
+use crate::reach::{self, Consent};
 use crate::session::open_installation;
 use crate::truth;
 
 /// `bellwether label`.
 pub(crate) fn run(common: &Common, args: &LabelArgs) -> Result<Exit, Failure> {
-    let Installation { tokeniser, mut recorder, .. } = open(common)?;
-    feedback::begin(&mut recorder, args.dry_run)?;
-    let exit = match (&args.file, args.kind, &args.id, args.label) {
-        (Some(file), ..) => from_file(common, &tokeniser, recorder.writer(), file)?,
-        (None, Some(kind), Some(id), Some(label)) => {
-            one(common, &tokeniser, recorder.writer(), kind, id, label)?;
-            Exit::Done
+    match (&args.file, args.kind, &args.id, args.label) {
+        (Some(file), ..) => {
+            let Installation { tokeniser, mut recorder, .. } = open(common)?;
+            feedback::begin(&mut recorder, args.dry_run)?;
+            let exit = from_file(common, &tokeniser, recorder.writer(), file)?;
+            feedback::finish(common, recorder, args.dry_run)?;
+            Ok(exit)
         }
-        _ => return Err(Failure::Usage("give a kind, an id and a label, or --file".to_owned())),
-    };
-    feedback::finish(common, recorder, args.dry_run)?;
-    Ok(exit)
+        (None, Some(kind), Some(id), Some(label)) => one(common, args, kind, id, label),
+        _ => Err(Failure::Usage("give a kind, an id and a label, or --file".to_owned())),
+    }
 }
 
+/// Labels one subject, and tells what the label reaches and how to take it back.
 fn one(
     common: &Common,
-    tokeniser: &Tokeniser,
-    writer: &mut Writer,
+    args: &LabelArgs,
     kind: LabelKind,
     id: &str,
     label: LabelValue,
-) -> Result<(), Failure> {
+) -> Result<Exit, Failure> {
+    if args.from_tag.is_some() && kind != LabelKind::Call {
+        return Err(Failure::Usage("--from-tag chooses a leg of a call".to_owned()));
+    }
+    let Installation { tokeniser, mut recorder, .. } = open(common)?;
     let (name, text) = (kind.name(), label.text());
-    let done = match kind {
-        LabelKind::Call => label_call(tokeniser, writer, id, text)?,
+    let (reach, legs) = reached(recorder.reader(), &tokeniser, kind, id)?;
+    // A label of a call says its legs. Only labels of more than that ask.
+    let is_harmful = label == LabelValue::Fraud && kind != LabelKind::Call;
+    let consent = reach::consent(&reach, is_harmful, args.yes || args.dry_run)?;
+    let is_trial = args.dry_run || consent == Consent::Missing;
+    feedback::begin(&mut recorder, is_trial)?;
+    let writer = recorder.writer();
+    let done = match (kind, &args.from_tag) {
+        (LabelKind::Call, Some(tag)) => {
+            writer.label_leg((id, tag), Some(tokeniser.wire_id(id)), text, "operator")?
+        }
+        (LabelKind::Call, None) => label_call(&tokeniser, writer, id, text)?,
         _ => writer.label(name, id, None, text, "operator")?,
     };
     let words = match done {
         Labelled::Missing => {
-            return Err(Failure::Work(format!("there is no {name} {id} in {}", common.db.display())));
+            let leg =
+                args.from_tag.as_ref().map_or_else(String::new, |tag| format!(" with the From tag {tag}"));
+            return Err(Failure::Work(format!("there is no {name} {id}{leg} in {}", common.db.display())));
         }
         Labelled::Known => "had that label already",
         Labelled::Replaced => "had another label, which this one replaces",
@@ -55,8 +72,52 @@ fn one(
     };
     if !common.quiet {
         out::line(format!("{name} {id} {words}"))?;
+        if args.from_tag.is_none() {
+            reach::legs_in_words(&legs).into_iter().try_for_each(out::line)?;
+        }
+        out::line(reach::in_words(&reach))?;
     }
-    Ok(())
+    feedback::finish(common, recorder, is_trial)?;
+    if consent == Consent::Missing {
+        return Err(reach::refusal(&reach));
+    }
+    let former = match (done, label) {
+        (Labelled::Changed, LabelValue::Fraud | LabelValue::Legit) => Some("none"),
+        (Labelled::Replaced, LabelValue::Fraud) => Some("legit"),
+        (Labelled::Replaced, LabelValue::Legit) => Some("fraud"),
+        _ => None,
+    };
+    if let Some(former) = former.filter(|_| !common.quiet && !args.dry_run) {
+        let mut command = vec!["label", name, id, former];
+        if let Some(tag) = &args.from_tag {
+            command.extend(["--from-tag", tag.as_str()]);
+        }
+        out::line(reach::undo(common, &command))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// What a label reaches, and the legs of a call.
+fn reached(
+    reader: &Reader,
+    tokeniser: &Tokeniser,
+    kind: LabelKind,
+    id: &str,
+) -> Result<(Reach, Vec<Leg>), Failure> {
+    let reports = Reports::of(reader);
+    let subject = match kind {
+        LabelKind::Call => {
+            let on_the_wire =
+                if reader.has_call(id)? { None } else { reader.call_on_the_wire(tokeniser.wire_id(id))? };
+            let id = on_the_wire.as_deref().unwrap_or(id);
+            return Ok((reports.reach(Reaching::Call(id))?, reports.legs_of(id)?));
+        }
+        LabelKind::Fingerprint => Reaching::Fingerprint(id),
+        LabelKind::Campaign => Reaching::Campaign(id),
+        LabelKind::Recording => Reaching::Recording(id),
+        LabelKind::Incident => Reaching::Incident(id),
+    };
+    Ok((reports.reach(subject)?, Vec::new()))
 }
 
 /// Labels a call by its Call-ID, in clear text or in the masked form of reports.

@@ -23,6 +23,8 @@ mod extract;
 mod feedback;
 pub mod files;
 mod find;
+#[expect(clippy::disallowed_types, reason = "a look at the database is paced by the clock")]
+mod follow;
 mod inventory;
 mod kept;
 mod knowledge;
@@ -31,6 +33,7 @@ mod ladder;
 mod lists;
 mod lockdown;
 mod log;
+mod manual;
 mod names;
 mod notes;
 mod out;
@@ -39,6 +42,7 @@ mod plot;
 mod plot_silence;
 #[expect(clippy::disallowed_types, reason = "a progress line is paced by the clock")]
 mod progress;
+mod reach;
 mod reload;
 mod render;
 mod replay;
@@ -52,12 +56,12 @@ mod show;
 mod svg;
 mod truth;
 mod wanted;
+mod watch;
 mod when;
 
 use std::process::ExitCode;
 
 use bellwether_base::Shown;
-use clap::Parser;
 
 use args::{Cli, Command};
 use outcome::{Exit, Failure};
@@ -67,7 +71,7 @@ use outcome::{Exit, Failure};
 pub fn command() -> ExitCode {
     out::tell_panics();
     bellwether_app::private::make_all_private();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(e) => return refused(&e),
     };
@@ -108,6 +112,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Sense(args) => sense::run(&cli.common, args),
         Command::Serve(args) => serve::run(&cli.common, args),
         Command::Report(args) => report::run(&cli.common, args),
+        Command::Watch(args) => watch::run(&cli.common, args),
         Command::Show(args) => show::run(&cli.common, args),
         Command::Find(args) => find::run(&cli.common, args),
         Command::Extract(args) => extract::run(&cli.common, args),
@@ -124,5 +129,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Diff(args) => show::diff(&cli.common, args),
         Command::Doctor(args) => doctor::run(&cli.common, args),
         Command::Config(args) => config::run(&cli.common, args),
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::man(&cli.common, args),
     }
 }

@@ -15,6 +15,9 @@ const TOKEN: usize = 32;
 /// The fewest digits of a shortened token.
 const FEWEST_DIGITS: usize = 4;
 
+/// Digits of a name that messages do not repeat.
+const FEWEST_REPEATED: usize = 3;
+
 /// The fewest digits of a number that may have lost its `+`.
 const FEWEST_OF_GLOBAL: usize = 7;
 
@@ -105,7 +108,7 @@ impl<'a, 'c> Names<'a, 'c> {
         match found.as_slice() {
             [] => Ok(text.to_owned()),
             [one] => Ok(one.clone()),
-            several => Err(ambiguous(text, several)),
+            several => Err(ambiguous(repeatable(text), several)),
         }
     }
 }
@@ -124,6 +127,14 @@ fn other_spelling(user: &str) -> Option<String> {
         return None;
     }
     Some(if user.starts_with('+') { digits.to_owned() } else { format!("+{digits}") })
+}
+
+/// A name as messages may repeat it: the log holds no number in clear text.
+pub(crate) fn repeatable(text: &str) -> &str {
+    let Some(named) = Named::read(text) else { return text };
+    let is_number = named.user.bytes().filter(u8::is_ascii_digit).count() >= FEWEST_REPEATED;
+    let is_masked = is_token(named.user) || shortened(named.user).is_some();
+    if is_number && !is_masked { "that name" } else { text }
 }
 
 /// True for a whole token.
@@ -159,6 +170,14 @@ mod tests {
         assert_eq!(shortened("8d78bd61.."), Some("8d78bd61"));
         assert_eq!((shortened("8d7.."), shortened("8d78bd6x.."), shortened("8d78bd61")), (None, None, None));
         assert!(is_token(&"0f".repeat(16)) && !is_token("0f"));
+    }
+
+    #[test]
+    fn messages_repeat_no_number_in_clear_text() {
+        assert_eq!((repeatable("sip:+12125550188@h"), repeatable("101")), ("that name", "that name"));
+        for text in ["nobody", "8d78bd61..", "sip:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f@lab.example"] {
+            assert_eq!(repeatable(text), text);
+        }
     }
 
     #[test]

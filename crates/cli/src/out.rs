@@ -112,12 +112,38 @@ pub(crate) fn has_watcher() -> bool {
     io::stderr().is_terminal()
 }
 
+/// Returns true if a person can be asked: questions go to standard error, and answers come from standard input.
+pub(crate) fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks a question; only a yes is a yes.
+pub(crate) fn is_agreed(question: impl Into<Shown>) -> bool {
+    let _ = write!(io::stderr(), "{} [y/N] ", question.into());
+    let mut answer = String::new();
+    let is_read = io::stdin().read_line(&mut answer).is_ok();
+    is_read && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+/// Returns true if results go to a terminal.
+pub(crate) fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// The width of the terminal. `None` for other outputs, which have no maximum line length.
 pub(crate) fn width() -> Option<u16> {
     if !io::stdout().is_terminal() {
         return None;
     }
     terminal_size::terminal_size().map(|(width, _)| width.0.max(60))
+}
+
+/// The height of the terminal. `None` for other outputs.
+pub(crate) fn height() -> Option<u16> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    terminal_size::terminal_size().map(|(_, height)| height.0)
 }
 
 /// Reports a panic through this module too, because the panic message may contain text from traffic.

@@ -8,21 +8,29 @@ use serde_json::Value;
 use crate::args::{Common, PlotArgs, PlotWhat};
 use crate::calls::CallIds;
 use crate::config::Config;
-use crate::names::Names;
+use crate::names::{Names, repeatable};
 use crate::notes::note;
 use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::plot_silence::Noise;
+use crate::render::shorten;
 use crate::show::open_reader;
-use crate::svg::{self, HEIGHT, MARGIN, WIDTH};
+use crate::svg::{self, BOTTOM, Frame, LEFT, RIGHT, TOP};
 
 /// Size of a drawing in the terminal, in characters.
 const COLUMNS: usize = 72;
 const LINES: usize = 20;
 
+/// Pictures of one call in a file.
+const MOST_PICTURES: usize = 8;
+
+/// The names of the axes of a clock's picture.
+const ACROSS: &str = "time since the first refresh (s)";
+const UP: &str = "offset from the nominal refresh times (ms)";
+
 /// Offsets of one device: a line of points per segment, seconds and milliseconds.
 struct Picture {
-    title: Shown,
+    title: Vec<Shown>,
     segments: Vec<Vec<(f64, f64)>>,
     slope_ppm: Option<f64>,
 }
@@ -41,13 +49,15 @@ fn silence(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
     let streams =
         Reports::of(&reader).silence_of(&CallIds::new(common, &config, &reader).stored(&args.id)?)?;
     let noises: Vec<Noise> = streams.iter().filter_map(Noise::of).collect();
-    let Some(first) = noises.first() else {
+    if noises.is_empty() {
         let text = format!("{1} has no silence of a call {0}", args.id, common.db.display());
         return Err(Failure::Work(text));
-    };
+    }
     match &args.output {
-        // One file has one picture, from the first stream, which is the caller's.
-        Some(path) => write_svg(common, path, &first.svg())?,
+        Some(path) => {
+            let pictures: Vec<String> = noises.iter().take(MOST_PICTURES).map(Noise::svg).collect();
+            write_svg(common, path, &svg::document(&pictures))?;
+        }
         None => {
             for noise in &noises {
                 out::page(&noise.text())?;
@@ -68,7 +78,7 @@ fn clock(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
     let devices = Reports::of(&reader).device_clocks(&Names::new(&ids).device(&args.id)?)?;
     let pictures: Vec<Picture> = devices.iter().filter_map(Picture::of).collect();
     if pictures.is_empty() {
-        let text = format!("{1} has no clock of {0}", args.id, common.db.display());
+        let text = format!("{1} has no clock of {0}", repeatable(&args.id), common.db.display());
         return Err(Failure::Work(text));
     }
     match &args.output {
@@ -77,6 +87,11 @@ fn clock(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
             let widest = pictures.iter().max_by_key(|p| p.points().count());
             let svg = widest.map(Picture::svg).unwrap_or_default();
             write_svg(common, path, &svg)?;
+            if pictures.len() > 1 {
+                let text =
+                    format!("the picture is of the device with most refreshes, one of {}", pictures.len());
+                note(common, &text);
+            }
         }
         None => {
             for picture in &pictures {
@@ -105,14 +120,27 @@ impl Picture {
         if segments.is_empty() {
             return None;
         }
-        let skew = match (number("skew_ppm"), device.get("skew_ci95_ppm")) {
-            (Some(skew), Some(ends)) => format!("skew {skew} ppm {ends}"),
-            _ => format!("no skew: {}", text("no_fit")),
-        };
-        let period = number("period_s").map_or_else(|| "?".to_owned(), |p| p.to_string());
-        let title =
-            Shown::of(&format!("{}, {}: period {period} s, {skew}", text("contact"), text("discipline")));
-        Some(Self { title, segments, slope_ppm: clock.get("slope_ppm").and_then(Value::as_f64) })
+        let slope_ppm = clock.get("slope_ppm").and_then(Value::as_f64);
+        let title = vec![
+            format!("Refresh clock of {}", shorten(&text("aor"))),
+            match slope_ppm {
+                Some(slope) => format!("slope of the line {slope:.1} ppm, with the network path"),
+                None => "no line fits".to_owned(),
+            },
+            {
+                let ends = device.get("skew_ci95_ppm").and_then(Value::as_array);
+                let ends = ends.and_then(|ends| Some((ends.first()?.as_f64()?, ends.get(1)?.as_f64()?)));
+                let skew = match (number("skew_ppm"), ends) {
+                    (Some(skew), Some((low, high))) => {
+                        format!("skew of the clock alone {skew:.1} ppm (95 %: {low:.1} to {high:.1})")
+                    }
+                    _ => format!("no skew of the clock alone: {}", text("no_fit")),
+                };
+                let period = number("period_s").map_or_else(|| "?".to_owned(), |p| p.to_string());
+                format!("{skew}; timer {}, period {period} s", text("discipline"))
+            },
+        ];
+        Some(Self { title: title.into_iter().map(Shown::from).collect(), segments, slope_ppm })
     }
 
     fn points(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
@@ -139,7 +167,8 @@ impl Picture {
                 *cell = if *cell == ' ' { '.' } else { 'o' };
             }
         }
-        let mut out = format!("{}\noffset in ms against seconds since the first refresh\n", self.title);
+        let mut out: String = self.title.iter().map(|line| format!("{line}\n")).collect();
+        out.push_str(&format!("{:>10} {UP}\n", ""));
         for (i, line) in grid.into_iter().enumerate() {
             let label = match i {
                 0 => format!("{top:>10.1}"),
@@ -149,34 +178,26 @@ impl Picture {
             let line: String = line.into_iter().collect();
             out.push_str(&format!("{label} |{}\n", line.trim_end()));
         }
+        let name = format!("{ACROSS:^width$}", width = COLUMNS);
         out.push_str(&format!("{:>11}+{}\n{:>12}{left:<10.0}{:>62.0}\n", "", "-".repeat(COLUMNS), "", right));
+        out.push_str(&format!("{:>12}{}\n", "", name.trim_end()));
         Shown::lines(&out)
     }
 
     fn svg(&self) -> String {
         let ((left, right), (bottom, top)) = self.ranges();
-        let x_of = |x: f64| MARGIN + (x - left) / (right - left) * (WIDTH - 2.0 * MARGIN);
-        let y_of = |y: f64| MARGIN + (top - y) / (top - bottom) * (HEIGHT - 2.0 * MARGIN);
-        let mut out = svg::begin(&self.title);
+        let x_of = |x: f64| LEFT + (x - left) / (right - left) * (RIGHT - LEFT);
+        let y_of = |y: f64| TOP + (top - y) / (top - bottom) * (BOTTOM - TOP);
+        let mut out = svg::begin(&Frame { title: &self.title, across: ACROSS, up: UP });
+        for share in [0.0, 0.5, 1.0] {
+            let (x, y) = (left + share * (right - left), bottom + share * (top - bottom));
+            svg::label_across(&mut out, x_of(x), &format!("{x:.0}"));
+            svg::label_up(&mut out, y_of(y), &format!("{y:.1}"));
+        }
         // Writing to a string does not fail.
         let mut put = |text: std::fmt::Arguments<'_>| {
             let _ = writeln!(out, "{text}");
         };
-        let (x0, x1, y0, y1) = (MARGIN, WIDTH - MARGIN, HEIGHT - MARGIN, MARGIN);
-        put(format_args!("<path d=\"M{x0} {y1}V{y0}H{x1}\" fill=\"none\" stroke=\"black\"/>"));
-        for (share, anchor) in [(0.0, "start"), (0.5, "middle"), (1.0, "end")] {
-            let (x, y) = (left + share * (right - left), bottom + share * (top - bottom));
-            put(format_args!(
-                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{x:.0} s</text>",
-                x_of(x),
-                y0 + 18.0
-            ));
-            put(format_args!(
-                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{y:.1} ms</text>",
-                x0 - 4.0,
-                y_of(y) + 4.0
-            ));
-        }
         for points in &self.segments {
             for (x, y) in points {
                 put(format_args!(
@@ -199,7 +220,7 @@ impl Picture {
                 ));
             }
         }
-        svg::end(out)
+        svg::document(&[out])
     }
 }
 
@@ -213,10 +234,27 @@ mod tests {
 
     fn picture() -> Picture {
         Picture {
-            title: "a < b".into(),
+            title: vec!["a < b".into(), "slope of the line -40.0 ppm".into(), "x".repeat(200).into()],
             segments: vec![vec![(0.0, 0.0), (25.0, -1.0), (50.0, -2.0)]],
             slope_ppm: Some(-40.0),
         }
+    }
+
+    #[test]
+    fn no_text_is_cut_and_the_title_has_the_slope_of_the_line() {
+        let device = serde_json::json!({
+            "aor": "sip:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f@a.rather.long.name.of.a.host.example.net", "discipline": "restart",
+            "period_s": 27, "skew_ppm": -126.667, "skew_ci95_ppm": [-1594.323, 3183.286],
+            "clock": {"slope_ppm": -593.25, "points_s_ms": [[[0.0, -1_000_000.5], [351.0, -9_999_999.9]]]},
+        });
+        let picture = Picture::of(device.as_object().unwrap()).unwrap();
+        let svg = picture.svg();
+        assert!(svg::cut_texts(&svg).is_empty(), "{:?}", svg::cut_texts(&svg));
+        assert!(svg.contains(">-9999999.9<") && svg.contains("slope of the line -593.2 ppm"), "{svg}");
+        for name in [ACROSS, UP] {
+            assert!(svg.contains(name) && picture.text().as_str().contains(name), "{name}");
+        }
+        assert!(picture.text().as_str().contains("-9999999.9 |"), "{}", picture.text());
     }
 
     #[test]
@@ -225,6 +263,6 @@ mod tests {
         assert_eq!(svg.matches("<circle").count(), 3);
         assert!(svg.contains("a &lt; b") && svg.trim_end().ends_with("</svg>"), "{svg}");
         let text = picture().text().to_string();
-        assert_eq!(text.lines().skip(2).map(|l| l.matches('.').count()).sum::<usize>(), 3 + 2, "{text}");
+        assert_eq!(text.lines().skip(4).map(|l| l.matches('.').count()).sum::<usize>(), 3 + 2, "{text}");
     }
 }

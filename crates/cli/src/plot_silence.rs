@@ -3,7 +3,11 @@ use std::fmt::Write as _;
 use bellwether_base::Shown;
 use serde_json::{Map, Value};
 
-use crate::svg::{self, HEIGHT, MARGIN, WIDTH};
+use crate::svg::{self, BOTTOM, Frame, LEFT, RIGHT, TOP};
+
+/// The names of the axes.
+const ACROSS: &str = "sample value (16 bit)";
+const UP: &str = "share of samples (%)";
 
 /// Width of the longest bar in the terminal, in characters.
 const BAR: usize = 50;
@@ -13,7 +17,7 @@ const WIDEST: i32 = 800;
 
 /// The frequency of each sample value in a stream's noise, as in the paper's figures 5 and 10.
 pub(crate) struct Noise {
-    title: Shown,
+    title: Vec<Shown>,
     /// Sample values of 16 bits and their shares, in order of the value.
     shares: Vec<(i32, f64)>,
     mean: f64,
@@ -56,15 +60,17 @@ impl Noise {
         shares.sort_by_key(|(sample, _)| *sample);
         let class =
             stream.get("class").and_then(Value::as_str).map_or_else(String::new, |c| format!(", {c}"));
-        let title = Shown::of(&format!(
-            "{} {}: {} packets of noise, energy {:.3e}, offset {:.3e}, {}{class}",
-            text("direction"),
-            text("src"),
-            number("packets"),
-            number("energy"),
-            number("dc_offset"),
-            coding(&text("law")),
-        ));
+        let title = vec![
+            format!("Noise in the pauses of the {}, {}", text("direction"), text("src")),
+            format!(
+                "{} packets of noise, energy {:.3e}, DC offset {:.3e}, {}{class}",
+                number("packets"),
+                number("energy"),
+                number("dc_offset"),
+                coding(&text("law")),
+            ),
+        ];
+        let title = title.into_iter().map(Shown::from).collect();
         Some(Self { title, shares, mean: number("dc_offset") * 32768.0 })
     }
 
@@ -73,7 +79,8 @@ impl Noise {
     }
 
     pub(crate) fn text(&self) -> Shown {
-        let mut out = format!("{}\nshare of samples by value (16 bits)\n", self.title);
+        let mut out: String = self.title.iter().map(|line| format!("{line}\n")).collect();
+        out.push_str(&format!("{ACROSS}, {UP}\n"));
         for (sample, share) in &self.shares {
             let bar = "#".repeat((share / self.most() * BAR as f64).round() as usize);
             // Writing to a string does not fail.
@@ -82,29 +89,18 @@ impl Noise {
         Shown::lines(&out)
     }
 
+    /// The picture, for a file with several.
     pub(crate) fn svg(&self) -> String {
         let reach = self.shares.iter().map(|(sample, _)| sample.abs()).max().unwrap_or(0).max(16);
-        let x_of = |x: f64| MARGIN + (x / f64::from(reach) + 1.0) / 2.0 * (WIDTH - 2.0 * MARGIN);
-        let y_of = |y: f64| HEIGHT - MARGIN - y / self.most() * (HEIGHT - 2.0 * MARGIN);
-        let mut out = svg::begin(&self.title);
-        let (x0, x1, y0, y1) = (MARGIN, WIDTH - MARGIN, HEIGHT - MARGIN, MARGIN);
-        let _ = writeln!(out, "<path d=\"M{x0} {y1}V{y0}H{x1}\" fill=\"none\" stroke=\"black\"/>");
+        let x_of = |x: f64| LEFT + (x / f64::from(reach) + 1.0) / 2.0 * (RIGHT - LEFT);
+        let y_of = |y: f64| BOTTOM - y / self.most() * (BOTTOM - TOP);
+        let title = [self.title.as_slice(), &[Shown::from("the dashed line is the DC offset")]].concat();
+        let mut out = svg::begin(&Frame { title: &title, across: ACROSS, up: UP });
         for value in [-reach, -reach / 2, 0, reach / 2, reach] {
-            let _ = writeln!(
-                out,
-                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{value}</text>",
-                x_of(f64::from(value)),
-                y0 + 18.0
-            );
+            svg::label_across(&mut out, x_of(f64::from(value)), &value.to_string());
         }
         for share in [0.5 * self.most(), self.most()] {
-            let _ = writeln!(
-                out,
-                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{:.1} %</text>",
-                x0 - 4.0,
-                y_of(share) + 4.0,
-                share * 100.0
-            );
+            svg::label_up(&mut out, y_of(share), &format!("{:.1}", share * 100.0));
         }
         for (sample, share) in &self.shares {
             let (x, y) = (x_of(f64::from(*sample)), y_of(*share));
@@ -112,15 +108,15 @@ impl Noise {
                 out,
                 "<rect class=\"value\" x=\"{:.1}\" y=\"{y:.1}\" width=\"3\" height=\"{:.1}\" fill=\"#0072b2\"/>",
                 x - 1.5,
-                y0 - y
+                BOTTOM - y
             );
         }
         let _ = writeln!(
             out,
-            "<path d=\"M{0:.1} {y0}V{y1}\" stroke=\"#d55e00\" stroke-dasharray=\"4 3\"/>",
+            "<path d=\"M{0:.1} {BOTTOM}V{TOP}\" stroke=\"#d55e00\" stroke-dasharray=\"4 3\"/>",
             x_of(self.mean.clamp(f64::from(-reach), f64::from(reach)))
         );
-        svg::end(out)
+        out
     }
 }
 
@@ -137,6 +133,8 @@ mod tests {
         let noise = Noise::of(stream.as_object().unwrap()).unwrap();
         assert_eq!(noise.shares, [(-8, 0.05), (0, 0.75), (8, 0.2)]);
         assert_eq!(noise.svg().matches("class=\"value\"").count(), 3);
+        assert!(svg::cut_texts(&noise.svg()).is_empty(), "{:?}", svg::cut_texts(&noise.svg()));
+        assert!(noise.svg().contains(ACROSS) && noise.svg().contains(UP));
         assert!(noise.text().as_str().contains("     0  75.00 % |#####"), "{}", noise.text());
     }
 }

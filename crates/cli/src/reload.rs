@@ -77,7 +77,7 @@ impl Reload {
         }
         match self.read(exchange) {
             Ok(config) => {
-                tell("site, ports of the mirror and receivers of alerts were reloaded");
+                tell(self.taken(&config));
                 let waiting = self.started.waits_for_start(&config);
                 if !waiting.is_empty() {
                     tell(format!("further changes wait for the next start: {}", waiting.join(", ")));
@@ -97,6 +97,17 @@ impl Reload {
                 None
             }
         }
+    }
+
+    /// The tables that were reloaded, and which of them differ from before.
+    fn taken(&self, new: &Config) -> String {
+        let changed = self.config.changes_at_once(new);
+        let changed = if changed.is_empty() {
+            "nothing in them has changed".to_owned()
+        } else {
+            format!("changed: {}", changed.join(", "))
+        };
+        format!("site, ports of the mirror and receivers of alerts were reloaded ({changed})")
     }
 
     fn read(&self, exchange: &Exchange<'_>) -> Result<Config, Untaken> {

@@ -1,6 +1,7 @@
 //! Rows and objects in the formats of the output.
 
 mod cells;
+mod feed;
 mod object;
 mod shown;
 mod table;
@@ -17,7 +18,8 @@ use crate::out::{Out, json, width};
 use cells::cell;
 use table::Table;
 
-pub(crate) use cells::{in_one_line, short_time};
+pub(crate) use cells::{in_one_line, short_time, shorten};
+pub(crate) use feed::Feed;
 pub(crate) use object::print_object;
 
 /// The maximum width of a cell in a table, and of a value in `show`. Longer text is cut; JSON has the whole text.
@@ -63,12 +65,7 @@ impl Printer {
         spare: &'static [&'static str],
         wide: Option<u16>,
     ) -> Self {
-        let places = match format {
-            Format::Table => {
-                shown.iter().filter_map(|name| columns.iter().position(|c| c.name == *name)).collect()
-            }
-            Format::Json | Format::Jsonl | Format::Csv => (0..columns.len()).collect(),
-        };
+        let places = places(format, columns, shown);
         Self::with_places(format, columns, places, spare, wide)
     }
 
@@ -151,6 +148,35 @@ impl Printer {
         let columns = self.columns;
         let names = self.places.iter().filter_map(|place| columns.get(*place));
         self.out.line(&csv_line(names.map(|column| Shown::csv_text(column.name))))
+    }
+}
+
+/// The lines of a table of these columns. Columns of `spare` are left out where the width has no room.
+pub(crate) fn table_lines(
+    report: Report,
+    names: &[&str],
+    spare: &'static [&'static str],
+    rows: &[Values],
+    wide: Option<u16>,
+) -> Vec<Shown> {
+    let columns = report.columns();
+    let places = places(Format::Table, columns, names);
+    let chosen: Vec<Column> = places.iter().filter_map(|place| columns.get(*place).copied()).collect();
+    let mut table = Table::new(chosen.clone(), spare, wide).unfolded();
+    for values in rows {
+        let cells = places.iter().zip(&chosen);
+        table.row(cells.filter_map(|(place, column)| Some(cell(values.get(*place)?, column))).collect());
+    }
+    table.lines().0
+}
+
+/// The places of the columns that a format prints.
+fn places(format: Format, columns: &[Column], shown: &[&str]) -> Vec<usize> {
+    match format {
+        Format::Table => {
+            shown.iter().filter_map(|name| columns.iter().position(|c| c.name == *name)).collect()
+        }
+        Format::Json | Format::Jsonl | Format::Csv => (0..columns.len()).collect(),
     }
 }
 

@@ -32,6 +32,9 @@ pub(crate) fn run(common: &Common, args: &ReportArgs) -> Result<Exit, Failure> {
     let Some(report) = args.what.report() else {
         return summary(common, args);
     };
+    if args.follow {
+        return crate::follow::run(common, args, report);
+    }
     let config = Config::load(common.config.as_deref())?;
     let reader = open_reader(common)?;
     let ids = CallIds::new(common, &config, &reader);
@@ -65,6 +68,11 @@ fn none_of(reports: Reports<'_>, report: Report) -> Result<String, Failure> {
 
 /// `bellwether report summary`, which has no rows to choose from.
 fn summary(common: &Common, args: &ReportArgs) -> Result<Exit, Failure> {
+    if args.follow {
+        return Err(Failure::Usage(
+            "the summary has no rows to follow; `bellwether watch` shows counts".to_owned(),
+        ));
+    }
     if let Some(option) = args.option_of_rows() {
         note(common, &format!("the summary is of the whole database; {option} has no effect on it"));
     }

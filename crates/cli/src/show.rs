@@ -6,7 +6,7 @@ use crate::args::{Common, DiffArgs, Format, ShowArgs, ShowKind};
 use crate::calls::CallIds;
 use crate::config::Config;
 use crate::ladder;
-use crate::names::Names;
+use crate::names::{Names, repeatable};
 use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::render::print_object;
@@ -44,7 +44,8 @@ pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
             ShowKind::Recording => "recording",
             ShowKind::Incident => "incident",
         };
-        return Err(Failure::Work(format!("there is no {kind} {} in {}", args.id, common.db.display())));
+        let name = if args.kind == ShowKind::Device { repeatable(&args.id) } else { &args.id };
+        return Err(Failure::Work(format!("there is no {kind} {name} in {}", common.db.display())));
     }
     for (i, object) in found.iter().enumerate() {
         if i > 0 && common.format == Format::Table {

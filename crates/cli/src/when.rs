@@ -12,10 +12,11 @@ pub(crate) fn moment(text: &str, now: jiff::Timestamp) -> Result<Timestamp, Fail
         .or_else(|| format!("{text}T00:00:00Z").parse().ok())
         .or_else(|| format!("{}Z", text.replace(' ', "T")).parse().ok())
         .map(jiff::Timestamp::as_nanosecond)
-        .or_else(|| age(text).map(|nanos| now.as_nanosecond() - nanos));
+        .or_else(|| (text == "now").then(|| now.as_nanosecond()))
+        .or_else(|| age(text.strip_prefix('-').unwrap_or(text)).map(|nanos| now.as_nanosecond() - nanos));
     stamp.and_then(|nanos| i64::try_from(nanos).ok()).map(Timestamp::from_nanos).ok_or_else(|| {
         Failure::Usage(format!(
-            "\"{text}\" is not a time: give RFC 3339, a date, or an age like 90s, 15m, 24h, 7d"
+            "\"{text}\" is not a time: give RFC 3339 (UTC without a zone), a date, now, or an age like 90s, 15m, 1h30m, 7d, 2w"
         ))
     })
 }
@@ -49,16 +50,24 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "give a duration like 90s, 15m, 24h or 7d".to_owned())
 }
 
+/// The nanoseconds of a duration: numbers with their units, such as 90s, 1h30m or 2w.
 fn age(text: &str) -> Option<i128> {
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let unit: i128 = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    number.parse::<u32>().ok().map(|n| i128::from(n) * unit * 1_000_000_000)
+    let mut rest = text;
+    let mut sum: i128 = 0;
+    while !rest.is_empty() {
+        let (number, behind) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+        let seconds: i128 = match behind.chars().next()? {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            'd' => 86_400,
+            'w' => 7 * 86_400,
+            _ => return None,
+        };
+        sum += i128::from(number.parse::<u32>().ok()?) * seconds * 1_000_000_000;
+        rest = behind.get(1..)?;
+    }
+    (!text.is_empty()).then_some(sum)
 }
 
 #[cfg(test)]
@@ -75,7 +84,9 @@ mod tests {
         assert_eq!(read("2026-11-21 12:00:00"), Some(noon));
         assert_eq!(read("90s"), Some(noon - 90_000_000_000));
         assert_eq!(read("2d"), Some(noon - 2 * 86_400_000_000_000));
-        assert_eq!(read("yesterday"), None);
+        assert_eq!(read("-1h30m"), Some(noon - 5400 * 1_000_000_000));
+        assert_eq!((read("now"), read("1w")), (Some(noon), Some(noon - 7 * 86_400_000_000_000)));
+        assert_eq!((read("yesterday"), read("h"), read("1h30"), read("1é")), (None, None, None, None));
         assert_eq!(read(""), None);
         assert_eq!(duration("15m"), Ok(Duration::from_secs(900)));
         assert!(duration("15").is_err());

@@ -361,3 +361,22 @@ fn many_labels_take_no_more_memory_than_a_few() {
     let (few, many) = (peak(20_000), peak(200_000));
     assert!(many < few + 8 * 1024, "{few} and {many} KiB");
 }
+
+#[test]
+fn a_prune_that_is_tried_removes_nothing_and_a_backup_says_that_the_key_is_not_in_it() {
+    let room = with_database();
+    let before = room.reports("kept/x.db");
+    let prune = ["--db", "kept/x.db", "db", "prune", "--keep-days", "0"];
+    let tried = room.expect(0, &[&prune[..], &["--dry-run"]].concat());
+    assert!(tried.contains("would be removed, 0 calls would stay"), "{tried}");
+    assert!(tried.contains("dry run: nothing is removed") && !tried.starts_with("0 rows"), "{tried}");
+    assert_eq!(room.reports("kept/x.db"), before);
+    let copied = room.expect(0, &["--db", "kept/x.db", "db", "backup", "copy.db"]);
+    let key = room.path("kept/bellwether.key");
+    assert!(key.exists() && copied.contains("the key kept/bellwether.key is not in the copy"), "{copied}");
+    let done = room.expect(0, &prune);
+    assert_eq!(
+        done.replace(" removed", " would be removed").replace(" stay;", " would stay;"),
+        tried.lines().next().unwrap().to_owned() + "\n"
+    );
+}

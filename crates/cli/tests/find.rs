@@ -58,7 +58,7 @@ fn lists_are_found_by_number_and_by_address() {
     let room = filled();
     let number = a_caller(&room);
     let token = found(&room, &number)["tokens"][0].as_str().unwrap().to_owned();
-    room.expect(0, &["block", "add", "number", &token, "--reason", "complaints"]);
+    room.expect(0, &["block", "add", "number", &token, "--reason", "complaints", "--yes"]);
     room.expect(0, &["allow", "add", "network", "10.77.0.0/24"]);
     assert_eq!(found(&room, &number)["lists"][0]["reason"], "complaints");
     let source = room.rows("bellwether.db", "calls")[0]["source"].as_str().unwrap().to_owned();
@@ -89,6 +89,10 @@ fn no_output_repeats_a_number_and_standard_input_keeps_it_off_the_command_line()
     let said = text(&output.stdout) + &text(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     assert!(said.contains("knows nothing about it") && !said.contains("2125550188"), "{said}");
+    for command in [["show", "device"], ["plot", "clock"]] {
+        let error = room.expect(1, &[&command[..], &[unknown]].concat());
+        assert!(error.contains("that name") && !error.contains("2125550188"), "{error}");
+    }
     let number = a_caller(&room);
     let mut child = room
         .command(&["--format", "json", "find", "-"])

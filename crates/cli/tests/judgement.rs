@@ -524,7 +524,8 @@ fn campaigns_of_real_programs_are_found_and_nobody_else_is_accused() {
     common::assert_same(&reports, &room.reports("x.db"), "dry run");
     assert!(tried.contains(&format!("{members} calls from quarantine to ")), "{tried}");
     let done = label(name, "legit", &[]);
-    assert_eq!(tried.replace("this was a dry run: nothing is stored\n", ""), done);
+    let undo = format!("undo with: bellwether --db x.db label campaign {name} none\n");
+    assert_eq!(tried.replace("this was a dry run: nothing is stored\n", &undo), done);
     let family = campaigns[1]["fingerprints"][0].as_str().unwrap();
     let prints = room.rows("x.db", "fingerprints");
     let family = prints.iter().find(|row| row["fingerprint"] == family).unwrap();

@@ -151,7 +151,7 @@ fn a_device_is_shown_with_its_clock_and_drawn() {
     room.expect(0, &["--db", "x.db", "plot", "clock", aor, "-o", "clock.svg"]);
     let svg = std::fs::read_to_string(room.path("clock.svg")).unwrap();
     assert_eq!(svg.matches("<circle").count(), drawn);
-    assert!(room.expect(0, &["--db", "x.db", "plot", "clock", aor]).contains("restart: period"));
+    assert!(room.expect(0, &["--db", "x.db", "plot", "clock", aor]).contains("timer restart, period"));
     assert!(room.expect(1, &["--db", "x.db", "plot", "clock", "nobody"]).contains("no clock of nobody"));
 }
 

@@ -70,7 +70,7 @@ fn demonstration(room: &Room) -> Vec<&'static str> {
     room.expect(0, &["--db", "campaigns.db", "--config", &site, "-q", "replay", &campaigns]);
     let found = room.rows("campaigns.db", "campaigns");
     let name = found[0]["campaign"].as_str().unwrap();
-    room.expect(0, &["--db", "campaigns.db", "-q", "label", "campaign", name, "fraud"]);
+    room.expect(0, &["--db", "campaigns.db", "-q", "label", "campaign", name, "fraud", "--yes"]);
     vec!["lab.db", "campaigns.db"]
 }
 

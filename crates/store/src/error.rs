@@ -11,7 +11,9 @@ pub enum StoreError {
     #[error("cannot open the database {}: {}", .0.display(), words(.1))]
     Open(PathBuf, rusqlite::Error),
     /// There is none.
-    #[error("there is no database {0}; `bellwether replay` creates one")]
+    #[error(
+        "there is no database {0}; `bellwether --db {0} replay CAPTURE` and `bellwether --db {0} sense -i IFACE` make one, and --db names another"
+    )]
     Missing(PathBuf),
     /// A newer program wrote the database.
     #[error(

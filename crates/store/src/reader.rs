@@ -179,9 +179,17 @@ impl Reader {
         Ok(())
     }
 
+    /// A number that changes whenever another connection commits.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn data_version(&self) -> Result<i64, StoreError> {
+        Ok(self.db.pragma_query_value(None, "data_version", |r| r.get(0))?)
+    }
+
     /// True if another connection has written since this was asked last.
     pub(crate) fn is_changed_elsewhere(&mut self) -> Result<bool, StoreError> {
-        let version: i64 = self.db.pragma_query_value(None, "data_version", |r| r.get(0))?;
+        let version = self.data_version()?;
         Ok(self.freshness.data_version.replace(version) != Some(version))
     }
 

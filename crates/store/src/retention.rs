@@ -96,7 +96,20 @@ fn used(db: &Connection) -> Result<i64, StoreError> {
 
 /// Deletes some of the oldest calls, streams and observations before a time.
 fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
-    let tx = db.transaction()?;
+    if db.is_autocommit() {
+        let tx = db.transaction()?;
+        let gone = delete_oldest(&tx, before)?;
+        tx.commit()?;
+        return Ok(gone);
+    }
+    // A trial is one transaction, and a round is a step of it.
+    let step = db.savepoint()?;
+    let gone = delete_oldest(&step, before)?;
+    step.commit()?;
+    Ok(gone)
+}
+
+fn delete_oldest(tx: &Connection, before: i64) -> Result<u64, StoreError> {
     let mut gone: usize = 0;
     // A labelled call is evidence, and stays until the label is taken back.
     let calls = "SELECT id FROM calls WHERE started_at < ?1
@@ -169,7 +182,7 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
         )?;
     }
     tx.prepare_cached("DELETE FROM sensor_clock WHERE to_at < ?1")?.execute([before])?;
-    prune_blind_spans(&tx, before)?;
+    prune_blind_spans(tx, before)?;
     tx.prepare_cached("DELETE FROM alerts WHERE at < ?1")?.execute([before])?;
     tx.prepare_cached(
         "DELETE FROM incidents WHERE updated_at < ?1
@@ -230,7 +243,6 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
              DELETE FROM identifiers WHERE author NOT IN (SELECT sip_author FROM fingerprints);",
         )?;
     }
-    tx.commit()?;
     Ok((gone + observations + beats + prints) as u64)
 }
 

@@ -70,12 +70,39 @@ impl Writer {
         label: Option<&str>,
         source: &str,
     ) -> Result<Labelled, StoreError> {
+        self.label_or_leg(kind, id, wire_id, None, label, source)
+    }
+
+    /// Labels one leg of those under a Call-ID, by its From tag.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn label_leg(
+        &mut self,
+        (call_id, from_tag): (&str, &str),
+        wire_id: Option<i64>,
+        label: Option<&str>,
+        source: &str,
+    ) -> Result<Labelled, StoreError> {
+        self.label_or_leg("call", call_id, wire_id, Some(from_tag), label, source)
+    }
+
+    fn label_or_leg(
+        &mut self,
+        kind: &str,
+        id: &str,
+        wire_id: Option<i64>,
+        from_tag: Option<&str>,
+        label: Option<&str>,
+        source: &str,
+    ) -> Result<Labelled, StoreError> {
         let mut subjects: Vec<(String, i64)> = Vec::new();
         {
             let db = &self.reader.db;
             let sql = match kind {
                 "call" => {
-                    "SELECT CAST(call AS TEXT), started_at FROM calls WHERE call_id = ?1 OR wire_id = ?2 ORDER BY started_at"
+                    "SELECT CAST(call AS TEXT), started_at FROM calls WHERE (call_id = ?1 OR wire_id = ?2)
+                     AND (?3 IS NULL OR from_tag = ?3) ORDER BY started_at"
                 }
                 "fingerprint" => {
                     "SELECT f.fingerprint, coalesce((SELECT max(started_at) FROM calls AS c WHERE c.fingerprint = f.fingerprint), 0)
@@ -91,7 +118,7 @@ impl Writer {
                 _ => "SELECT name, last_seen FROM campaigns WHERE name = ?1 AND merged_into IS NULL",
             };
             let mut select = db.prepare_cached(sql)?;
-            let values: [&dyn ToSql; 2] = [&id, &wire_id];
+            let values: [&dyn ToSql; 3] = [&id, &wire_id, &from_tag];
             let values = values.get(..select.parameter_count()).unwrap_or_default();
             for row in select.query_map(values, |r| Ok((r.get(0)?, r.get(1)?)))? {
                 subjects.push(row?);

@@ -18,6 +18,12 @@ pub(crate) struct LabelArgs {
     /// Label the calls of a file instead: a JSON object with call_id and label on each line
     #[arg(long, value_name = "FILE", conflicts_with_all = ["kind", "id", "label"])]
     pub(crate) file: Option<PathBuf>,
+    /// Only the leg with this From tag, of several legs under a Call-ID
+    #[arg(long, value_name = "TAG", conflicts_with = "file")]
+    pub(crate) from_tag: Option<String>,
+    /// Do it without a question, also if it reaches honest parties
+    #[arg(long)]
+    pub(crate) yes: bool,
     /// Print what would change, and store nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -88,7 +94,7 @@ pub(crate) enum ListAction {
         /// The kind of subject
         #[arg(value_enum)]
         kind: ListKind,
-        /// The subject: a number (clear or as in reports), an address, a network with its prefix, a fingerprint's hash
+        /// The subject: a number (clear, or as in reports), an address, a network with its prefix, a fingerprint's hash
         value: String,
         /// The reason, which scores show
         #[arg(long, value_name = "TEXT", default_value = "")]
@@ -96,6 +102,9 @@ pub(crate) enum ListAction {
         /// The entry applies to calls that begin before this time: RFC 3339, a date, or a duration from now (24h, 7d)
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
+        /// Block without a question, also if the entry reaches honest parties
+        #[arg(long)]
+        yes: bool,
         /// Print what would change, and store nothing
         #[arg(long)]
         dry_run: bool,

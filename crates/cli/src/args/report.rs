@@ -11,11 +11,11 @@ pub(crate) struct ReportArgs {
     /// Print the JSON Schema of the report instead, without a database
     #[arg(long, conflicts_with_all = ["since", "until", "limit", "filters", "columns", "sort", "newest_first"])]
     pub(crate) schema: bool,
-    /// Only from this time on: RFC 3339, a date, or an age like 90s, 15m, 24h, 7d
-    #[arg(long, value_name = "TIME")]
+    /// Only from this time on: RFC 3339 (UTC without a zone), a date, now, or an age like 90s, 15m, 1h30m, 7d, 2w
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) since: Option<String>,
     /// Only before this time
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) until: Option<String>,
     /// At most this many rows: the newest of a report in order of time, the first of any other and of a sorted one
     #[arg(long, value_name = "N")]
@@ -35,6 +35,20 @@ pub(crate) struct ReportArgs {
     /// Width of a table [default: of the terminal; any elsewhere]
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
     pub(crate) width: Option<u16>,
+    /// Print new and changed rows as they are committed, until SIGINT or SIGTERM; with --since or --limit, earlier rows come first.
+    /// The format is jsonl unless the output is a terminal
+    #[arg(long, conflicts_with_all = ["schema", "sort", "newest_first", "until"])]
+    pub(crate) follow: bool,
+    /// End --follow after this time
+    #[arg(long = "for", value_name = "SECONDS", requires = "follow")]
+    pub(crate) seconds: Option<u32>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct WatchArgs {
+    /// End after this time
+    #[arg(long = "for", value_name = "SECONDS")]
+    pub(crate) seconds: Option<u32>,
 }
 
 impl ReportArgs {
@@ -51,6 +65,8 @@ impl ReportArgs {
             sort: None,
             newest_first: false,
             width: None,
+            follow: false,
+            seconds: None,
         }
     }
 

@@ -215,3 +215,12 @@ fn a_mistake_under_an_old_key_is_told_by_the_new_one_with_its_line() {
         assert!(error.contains(expected), "{text}: {error}");
     }
 }
+
+#[test]
+fn a_reload_names_the_tables_that_it_changes_at_once_and_those_that_wait() {
+    let before = Config::parse("").unwrap();
+    let after = Config::parse("[alerts]\nquiet_s = 20\n[dispositions]\nquarantine_below = 20").unwrap();
+    assert_eq!(before.changes_at_once(&after), ["alerts"]);
+    assert_eq!(before.waits_for_start(&after), ["dispositions"]);
+    assert!(before.changes_at_once(&before).is_empty());
+}

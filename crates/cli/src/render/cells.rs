@@ -48,7 +48,7 @@ pub(crate) fn in_one_line(object: &Map<String, Value>) -> String {
 }
 
 /// The first digits of a token suffice in a table. The other formats have the whole token.
-fn shorten(text: &str) -> String {
+pub(crate) fn shorten(text: &str) -> String {
     let is_token = |t: &str| t.len() == 32 && t.bytes().all(|b| b.is_ascii_hexdigit());
     if is_token(text) {
         return format!("{}..", &text[..8]);

@@ -49,7 +49,12 @@ fn fields(object: &Map<String, Value>, indent: usize) -> Vec<Shown> {
             Value::Array(list) if list.iter().any(Value::is_object) => {
                 if list.iter().all(|item| item.get("meaning").is_some()) {
                     lines.push(name(key));
-                    lines.extend(list.iter().flat_map(|item| trait_lines(item, indent + 4)));
+                    lines.extend(traits(list, indent + 4));
+                    continue;
+                }
+                if let Some(table) = numbers(list, indent + 4) {
+                    lines.push(name(key));
+                    lines.extend(table);
                     continue;
                 }
                 for inner in list.iter().filter_map(Value::as_object) {
@@ -66,6 +71,45 @@ fn fields(object: &Map<String, Value>, indent: usize) -> Vec<Shown> {
             }
             value => lines.push(field(name(key), &plain(value))),
         }
+    }
+    lines
+}
+
+/// The fewest objects of numbers that are shown as a table.
+const FEWEST_ROWS: usize = 4;
+
+/// A table of many objects with the same numbers. `None` for any other list.
+fn numbers(list: &[Value], indent: usize) -> Option<Vec<Shown>> {
+    let objects: Vec<&Map<String, Value>> = list.iter().map(Value::as_object).collect::<Option<_>>()?;
+    let first = objects.first().filter(|_| objects.len() >= FEWEST_ROWS)?;
+    let is_alike = |object: &&Map<String, Value>| {
+        object.keys().eq(first.keys()) && object.values().all(|value| value.is_number() || value.is_null())
+    };
+    if !objects.iter().all(is_alike) {
+        return None;
+    }
+    let cell = |value: &Value| if value.is_null() { "-".to_owned() } else { value.to_string() };
+    let mut rows: Vec<Vec<String>> = vec![first.keys().cloned().collect()];
+    rows.extend(objects.iter().map(|object| object.values().map(cell).collect()));
+    let widest =
+        |place: usize| rows.iter().filter_map(|row| row.get(place)).map(String::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..first.len()).map(widest).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:>width$}"));
+        Shown::within(&format!("{:indent$}{}", "", cells.collect::<Vec<_>>().join("  ")), LONGEST_VALUE)
+    };
+    Some(rows.iter().map(line).collect())
+}
+
+/// Traits, of which the ones that an author does not show are in one line.
+fn traits(list: &[Value], indent: usize) -> Vec<Shown> {
+    let is_empty = |item: &&Value| item.get("value").and_then(Value::as_str) == Some("");
+    let mut lines: Vec<Shown> =
+        list.iter().filter(|item| !is_empty(item)).flat_map(|item| trait_lines(item, indent)).collect();
+    let empty: Vec<&str> =
+        list.iter().filter(is_empty).filter_map(|item| item.get("key").and_then(Value::as_str)).collect();
+    if !empty.is_empty() {
+        lines.push(Shown::within(&format!("{:indent$}empty: {}", "", empty.join(", ")), LONGEST_VALUE));
     }
     lines
 }
@@ -96,4 +140,29 @@ fn plain(value: &Value) -> Shown {
 
 fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn printed(object: &Value) -> String {
+        let lines = fields(object.as_object().unwrap(), 0);
+        lines.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn empty_traits_share_a_line_and_many_numbers_are_a_table() {
+        let part =
+            |key: &str, value: &str| json!({"key": key, "value": value, "meaning": "it", "level": "stack"});
+        let text = printed(&json!({"parts": [part("m", "INVITE"), part("s", ""), part("w", "")]}));
+        assert_eq!(text, "parts\n    m    INVITE\n           it (stack)\n    empty: s, w");
+        let row = |n: u64| json!({"threshold": n, "recall": 0.5});
+        let text = printed(&json!({"sweep": [row(5), row(10), row(15), row(100)]}));
+        assert_eq!(text.lines().count(), 6, "{text}");
+        assert!(text.contains("\n    threshold  recall\n            5     0.5\n"), "{text}");
+        let text = printed(&json!({"few": [row(5)]}));
+        assert_eq!(text.lines().count(), 3, "{text}");
+    }
 }

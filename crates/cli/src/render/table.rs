@@ -18,6 +18,7 @@ pub(super) struct Table {
     /// Columns that may be left out, the first ones first.
     spare: &'static [&'static str],
     width: Option<u16>,
+    folds: bool,
     rows: Vec<Vec<Shown>>,
 }
 
@@ -27,7 +28,12 @@ impl Table {
         spare: &'static [&'static str],
         width: Option<u16>,
     ) -> Self {
-        Self { columns, spare, width, rows: Vec::new() }
+        Self { columns, spare, width, folds: true, rows: Vec::new() }
+    }
+
+    /// The same with one line for each row, however long.
+    pub(super) fn unfolded(self) -> Self {
+        Self { folds: false, ..self }
     }
 
     pub(super) fn row(&mut self, cells: Vec<Shown>) {
@@ -93,7 +99,7 @@ impl Table {
         let columns: Vec<&Column> = kept.iter().filter_map(|place| self.columns.get(*place)).collect();
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::NOTHING);
-        let folds = columns.iter().any(|column| is_prose(column.name));
+        let folds = self.folds && columns.iter().any(|column| is_prose(column.name));
         match self.width {
             // A table without room for a column of sentences is wider than the terminal.
             Some(width) if folds && wanted <= usize::from(width) + GAP => {
