@@ -6,8 +6,8 @@ use super::{Anchor, Canvas, Paint};
 use crate::format::{fixed, signed};
 use crate::words::{score_tone, spaced};
 
-const WIDTH: f64 = 640.0;
-const LEFT: f64 = 170.0;
+const WIDTH: f64 = 580.0;
+const LEFT: f64 = 150.0;
 const RIGHT: f64 = 60.0;
 const ROW: f64 = 24.0;
 
