@@ -66,7 +66,10 @@ fn one(context: &Context<'_>, call: Fields<'_>, place: usize, of: usize) -> Resu
         }
         @for sentence in call.texts("blindness") { p.note { (t(sentence)) } }
         div.pair {
-            (section(&anchor("score"), "Score", &score_part(call, &anchor("score"), &picture("score"))))
+            div.stack {
+                (section(&anchor("score"), "Score", &score_part(call, &anchor("score"), &picture("score"))))
+                (section(&anchor("evidence"), "Evidence", &evidence(call)))
+            }
             (section(&anchor("facts"), "Facts", &facts_of(call)))
         }
         (section(&anchor("ladder"), "Ladder", &figure(&anchor("ladder"),
@@ -74,7 +77,6 @@ fn one(context: &Context<'_>, call: Fields<'_>, place: usize, of: usize) -> Resu
             &html! { "Messages and streams whose times the database has; streams are dashed lines. Times are seconds since the INVITE." },
             Some(&picture("ladder")),
         )))
-        (section(&anchor("evidence"), "Evidence", &evidence(call)))
         (section(&anchor("streams"), "Streams and quality", &streams(call)))
         (section(&anchor("links"), "Linked calls", &links(call)))
         (section(&anchor("platform"), "Platform and instance", &platform(call)))

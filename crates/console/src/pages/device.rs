@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::plain;
 use crate::context::Context;
 use crate::fields::Fields;
-use crate::format::{NONE, count, cut, decimal, fixed, maybe_moment, moment, signed, t};
+use crate::format::{NONE, count, cut, decimal, fixed, maybe_moment, moment, several, signed, t};
 use crate::layout::hidden;
 use crate::link;
 use crate::parts::{Head, badge, code, facts, figure, maybe_badge, nothing, section, table, text, thing};
@@ -45,7 +45,7 @@ pub(crate) fn page(context: &Context<'_>, aor: &str) -> Result<Rendered, StoreEr
         header.subject {
             h1 { "Subscriber " (code(aor)) }
             p.meta {
-                (count(devices.len() as i64)) " registrations. "
+                (several(devices.len() as i64, "registration")) ". "
                 @if let Some(user) = user_of(aor) { a href=(link::with_query("/calls", &[("caller", user)])) { "Calls of the subscriber" } }
             }
         }
@@ -145,7 +145,7 @@ fn clock_facts(of: Fields<'_>) -> Markup {
         ("Granted expiry", html! { (decimal(of.number("expires_s"), 0)) " s" }),
         (
             "Refreshes",
-            html! { (count(of.count("refreshes"))) " in " (count(of.count("segments"))) " segments" },
+            html! { (count(of.count("refreshes"))) " in " (several(of.count("segments"), "segment")) },
         ),
         ("Round trip", html! { (decimal(of.number("rtt_ms"), 1)) " ms" }),
         ("Jitter", html! { (decimal(of.number("jitter_ms"), 2)) " ms" }),
@@ -229,7 +229,7 @@ fn noise_part(noise: &[Map<String, Value>], aor: &str) -> Markup {
     }
     let alone = |name: &str| link::with_query(&link::to("device", aor), &[("picture", name)]);
     html! {
-        p.lead { (noise.len()) " streams of the newest calls. The noise of a device is the same whoever speaks." }
+        p.lead { (several(noise.len() as i64, "stream")) " of the newest calls. The noise of a device is the same whoever speaks." }
         div.pictures {
             (figure("energy over DC offset", &energy_over_dc(&points(noise)), &html! { "Energy over DC offset, one point for each stream." }, Some(&alone("energy"))))
             (figure("code words", &codes(&totals(noise, "codes")), &html! { "Distribution of the code words." }, Some(&alone("codes"))))
