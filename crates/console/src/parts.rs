@@ -12,7 +12,7 @@ const TOKEN: usize = 10;
 
 /// A name of the program with the colour of its tone.
 pub(crate) fn badge(name: &str) -> Markup {
-    html! { span class={ "badge " (tone(name)) } { (t(&spaced(name))) } }
+    html! { span class={ "badge " (tone(name)) } { (spaced(name)) } }
 }
 
 /// A name that may be missing.

@@ -60,7 +60,7 @@ pub(crate) fn draw(terms: &[Term], score: f64) -> Markup {
         let paint = if term.points < 0.0 { Paint::Bad } else { Paint::Good };
         canvas.path(&format!("M{:.1} {:.1}V{:.1}", x_of(from), y - ROW, y + 7.0), 1.0, Paint::Muted, true);
         canvas.rect((x_of(from.min(to)), y - 7.0), ((x_of(to) - x_of(from)).abs().max(1.5), 14.0), paint);
-        canvas.text((LEFT - 10.0, y + 4.0), Anchor::End, Paint::Ink, &spaced(&term.name));
+        canvas.text((LEFT - 10.0, y + 4.0), Anchor::End, Paint::Ink, spaced(&term.name).as_str());
         canvas.text((WIDTH - 4.0, y + 4.0), Anchor::End, paint, &signed(term.points, 1));
     }
     let y = middle(terms.len() + 1);
