@@ -45,6 +45,7 @@ mod incidents;
 mod inventory;
 mod other_clocks;
 mod pages;
+mod platform_summary;
 mod platforms;
 mod recent;
 mod recordings;

@@ -18,9 +18,14 @@ use crate::svg::course::{Change, draw};
 const MAX_RELATIVES: usize = 12;
 
 pub(crate) fn page(context: &Context<'_>, id: &str) -> Result<Rendered, StoreError> {
-    let Some(platform) = context.reports.show_fingerprint(id)? else {
-        return Ok(Rendered::Missing("fingerprint"));
+    // The whole answer reads all calls.
+    let is_whole = context.query("all") == Some("1");
+    let platform = if is_whole {
+        context.reports.show_fingerprint(id)?
+    } else {
+        context.reports.platform_summary(id)?
     };
+    let Some(platform) = platform else { return Ok(Rendered::Missing("fingerprint")) };
     let of = Fields(&platform);
     let name = of.word("fingerprint");
     let course = course(of);
@@ -35,6 +40,10 @@ pub(crate) fn page(context: &Context<'_>, id: &str) -> Result<Rendered, StoreErr
             p.meta {
                 (t(of.word("method"))) ": " (count(of.count("calls"))) " calls and " (count(of.count("registrations"))) " registrations of "
                 (count(of.count("callers"))) " callers from " (count(of.count("sources"))) " addresses"
+                @if !is_whole {
+                    " in the newest " (count(of.count("counted_calls"))) " calls. "
+                    a href=(link::with_query(&link::to("fingerprint", name), &[("all", "1")])) { "Count everything" } " (slow in a large database)"
+                }
             }
             (forms::standing(context, "fingerprint", name, of.text("label"))?)
             (forms::label(context, "fingerprint", name, of.text("label")))
@@ -49,7 +58,7 @@ pub(crate) fn page(context: &Context<'_>, id: &str) -> Result<Rendered, StoreErr
         }))
         (section("words", "The fingerprint in words", &words(of)))
         (section("relatives", "Relatives", &relatives(context, of)?))
-        (section("beside", "Seen from the same sources", &beside(of)))
+        @if is_whole { (section("beside", "Seen from the same sources", &beside(of))) }
         (section("newest", "Newest calls and subscribers", &newest(of)))
         (section("comments", "Comments", &forms::comments(context, "fingerprint", name)?))
     };
@@ -62,7 +71,7 @@ fn facts_of(of: Fields<'_>) -> Markup {
         ("List", maybe_badge(of.text("list").filter(|list| *list != "none"))),
         ("Honest parties", html! { (decimal(of.number("honest_parties"), 0)) }),
         ("Specificity", html! { (decimal(of.number("specificity"), 1)) " bits" }),
-        ("Trunks", html! { (count(of.count("trunks"))) }),
+        ("Trunks", html! { (decimal(of.number("trunks"), 0)) }),
         ("Family", text(of.text("platform_family"))),
         ("SIP author", text(of.text("sip_author"))),
         (
