@@ -21,6 +21,9 @@ const MAX_SHOWN: usize = 40;
 /// Sentences of evidence that a case shows.
 const SENTENCES: usize = 3;
 
+/// Columns of a sentence.
+const SENTENCE: usize = 240;
+
 /// The span of the key figures.
 const DAY: Span = Span::from_secs(86_400);
 
@@ -94,10 +97,10 @@ fn one(context: &Context<'_>, case: &Case) -> Markup {
             }
             div.body {
                 div {
-                    p.about { (t(&case.subject)) }
+                    p.about { (cut(&case.subject, SENTENCE)) }
                     ul.evidence {
                         // The first sentence of an incident repeats its subject.
-                        @for sentence in case.evidence.iter().skip(1).take(SENTENCES) { li { (t(sentence)) } }
+                        @for sentence in case.evidence.iter().skip(1).take(SENTENCES) { li { (cut(sentence, SENTENCE)) } }
                     }
                 }
                 dl.numbers {
