@@ -1,13 +1,14 @@
-//! Writes the pages of a database into a folder, to look at them without the server: each page is `index.html` in a folder of its path.
+//! Shows the pages of a database without the server: over a loopback address, or as `index.html` in a folder for each page.
 //!
-//! `cargo run -p bellwether-console --example static -- DATABASE FOLDER`, then `python3 -m http.server -d FOLDER` on loopback.
+//! `cargo run -p bellwether-console --example static -- DATABASE 127.0.0.1:8599`, or a folder in place of the address.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a tool for developers")]
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::Duration;
 
-use bellwether_base::Timestamp;
 use bellwether_console::{Answer, Lookup, PageRequest, Session, assets, page};
 use bellwether_report::Reports;
 use bellwether_store::Reader;
@@ -26,19 +27,22 @@ impl Lookup for NoKey {
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [database, folder] = arguments.as_slice() else {
-        println!("usage: static DATABASE FOLDER");
+        println!("usage: static DATABASE FOLDER|ADDRESS");
         return;
     };
     let reader = Reader::open(Path::new(database)).unwrap();
     let reports = Reports::of(&reader);
     let session =
         Session { user: Some("ada".into()), may_label: true, csrf: "secret".into(), is_login_on: true };
+    if let Ok(address) = folder.parse() {
+        return serve(address, &reports, &session);
+    }
     let folder = Path::new(folder);
     for asset in assets() {
         write(folder.join(&asset.path[1..]), asset.bytes);
     }
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let now = Timestamp::from_nanos(i64::try_from(now.as_nanos()).unwrap());
+    // The newest row stands for the present.
+    let now = reader.moment().unwrap();
     let mut waiting: VecDeque<String> = ["/", "/login", "/search"].map(str::to_owned).into();
     let mut written: BTreeMap<String, usize> = BTreeMap::new();
     let mut seen: Vec<String> = Vec::new();
@@ -61,6 +65,55 @@ fn main() {
         file.extend(decoded(&path).split('/').filter(|part| !part.is_empty()));
         write(file.join("index.html"), text.as_bytes());
         println!("{path}");
+    }
+}
+
+/// Answers GET requests, one after the other.
+fn serve(address: SocketAddr, reports: &Reports<'_>, session: &Session) {
+    assert!(address.ip().is_loopback(), "only over loopback");
+    println!("listening on http://{address}");
+    for stream in TcpListener::bind(address).unwrap().incoming() {
+        let Ok(mut stream) = stream else { continue };
+        // A browser opens connections that it may not use.
+        let _ = stream.set_read_timeout(Some(Duration::from_millis(300)));
+        let mut line = String::new();
+        let mut reader = BufReader::new(&stream);
+        let _ = reader.read_line(&mut line);
+        // A request that is not read to its end would be reset.
+        let mut header = String::new();
+        while reader.read_line(&mut header).is_ok_and(|read| read > 2) {
+            header.clear();
+        }
+        if line.is_empty() {
+            continue;
+        }
+        let target = line.split(' ').nth(1).unwrap_or("/");
+        let (status, kind, body) = answer(reports, session, target);
+        let head = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
+        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+    }
+}
+
+fn answer(reports: &Reports<'_>, session: &Session, target: &str) -> (&'static str, &'static str, Vec<u8>) {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    if let Some(asset) = assets().iter().find(|asset| asset.path == path) {
+        return ("200 OK", asset.media_type, asset.bytes.to_vec());
+    }
+    let pairs = query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let query: Vec<(String, String)> =
+        pairs.map(|(name, value)| (decoded(name), decoded(&value.replace('+', " ")))).collect();
+    let request = PageRequest { path, query: &query, session, now: reports.reader().moment().unwrap() };
+    match page(reports, &NoKey, &request).unwrap() {
+        Answer::Html(text) => ("200 OK", "text/html; charset=utf-8", text.into_bytes()),
+        Answer::Svg(text) => ("200 OK", "image/svg+xml", text.into_bytes()),
+        Answer::NotFound(text) => ("404 Not Found", "text/html; charset=utf-8", text.into_bytes()),
+        Answer::BadRequest(text) => ("400 Bad Request", "text/html; charset=utf-8", text.into_bytes()),
     }
 }
 

@@ -31,5 +31,5 @@ pub(crate) fn hours(recent: &Recent) -> Markup {
             Bar { at, parts }
         })
         .collect();
-    by_hour(&draw("Calls by hour and disposition", &bars, 960.0, 150.0), recent)
+    by_hour(&draw("Calls by hour and disposition", &bars, 1180.0, 150.0), recent)
 }

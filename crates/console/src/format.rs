@@ -33,6 +33,11 @@ pub(crate) fn count(n: i64) -> String {
     out
 }
 
+/// A number of things: the noun takes an s but for one.
+pub(crate) fn several(n: i64, noun: &str) -> String {
+    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
 /// A number with a fixed number of decimals, or a dash.
 pub(crate) fn decimal(n: Option<f64>, digits: usize) -> String {
     n.map_or_else(|| NONE.to_owned(), |n| fixed(n, digits))

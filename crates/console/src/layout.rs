@@ -54,13 +54,18 @@ pub(crate) fn document(session: &Session, page: &Page) -> String {
                 a.skip href="#main" { "Skip to the content" }
                 (head(session))
                 div.columns {
-                    (navigation(page.place))
+                    @if is_inside(session) { (navigation(page.place)) }
                     main #main tabindex="-1" { (page.body) }
                 }
             }
         }
     }
     .into_string()
+}
+
+/// True if the pages are open to the session.
+const fn is_inside(session: &Session) -> bool {
+    session.user.is_some() || !session.is_login_on
 }
 
 fn head(session: &Session) -> Markup {
@@ -72,13 +77,13 @@ fn head(session: &Session) -> Markup {
                 }
                 span { "Bellwether" }
             }
-            search {
+            @if is_inside(session) { search {
                 form.find method="get" action="/search" {
                     label.away for="q" { "Search" }
                     input #q type="search" name="q" placeholder="Number, token, address, Call-ID" autocomplete="off" spellcheck="false";
                     button type="submit" { "Search" }
                 }
-            }
+            } }
             div.who {
                 @if let Some(user) = &session.user {
                     span { (t(user)) }

@@ -35,6 +35,7 @@
 //! # }
 //! ```
 
+mod action;
 mod assets;
 mod context;
 mod countries;
@@ -55,8 +56,9 @@ use bellwether_base::Timestamp;
 use bellwether_report::Reports;
 use bellwether_store::StoreError;
 
+pub use action::Action;
 pub use assets::{Asset, assets};
-pub use form::{Action, Form, FormError};
+pub use form::{Form, FormError};
 pub use layout::error_page;
 pub use preview::preview;
 

@@ -12,7 +12,7 @@ const TOKEN: usize = 10;
 
 /// A name of the program with the colour of its tone.
 pub(crate) fn badge(name: &str) -> Markup {
-    html! { span class={ "badge " (tone(name)) } { (t(&spaced(name))) } }
+    html! { span class={ "badge " (tone(name)) } { (spaced(name)) } }
 }
 
 /// A name that may be missing.
@@ -72,6 +72,8 @@ pub(crate) fn thing(kind: &str, id: &str, columns: usize) -> Markup {
 #[derive(Clone, Copy)]
 pub(crate) enum Head {
     Text(&'static str),
+    /// Sentences, which need room.
+    Long(&'static str),
     Number(&'static str),
 }
 
@@ -83,7 +85,7 @@ pub(crate) fn table(caption: &str, heads: &[Head], rows: &[Vec<Markup>]) -> Mark
                 caption { (caption) }
                 thead { tr { @for head in heads {
                     @match head {
-                        Head::Text(name) => th scope="col" { (name) },
+                        Head::Text(name) | Head::Long(name) => th scope="col" { (name) },
                         Head::Number(name) => th.n scope="col" { (name) },
                     }
                 } } }
@@ -91,6 +93,7 @@ pub(crate) fn table(caption: &str, heads: &[Head], rows: &[Vec<Markup>]) -> Mark
                     @for row in rows { tr { @for (cell, head) in row.iter().zip(heads) {
                         @match head {
                             Head::Text(_) => td { (cell) },
+                            Head::Long(_) => td.long { (cell) },
                             Head::Number(_) => td.n { (cell) },
                         }
                     } } }
@@ -121,10 +124,10 @@ pub(crate) fn section(id: &str, heading: &str, body: &Markup) -> Markup {
 }
 
 /// A picture with its words, in a box that scrolls sideways by itself.
-pub(crate) fn figure(picture: &Markup, caption: &Markup, alone: Option<&str>) -> Markup {
+pub(crate) fn figure(name: &str, picture: &Markup, caption: &Markup, alone: Option<&str>) -> Markup {
     html! {
         figure {
-            div.scroll role="region" tabindex="0" aria-label="Picture" { (picture) }
+            div.scroll role="region" tabindex="0" aria-label={ "Picture: " (name) } { (picture) }
             figcaption { (caption) @if let Some(href) = alone { " " a href=(href) { "Picture alone (SVG)" } } }
         }
     }

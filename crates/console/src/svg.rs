@@ -81,12 +81,13 @@ pub(crate) struct Canvas {
     out: String,
     size: (f64, f64),
     title: Shown,
+    has_links: bool,
 }
 
 impl Canvas {
     /// An empty picture; `title` says for a screen reader what the picture shows.
     pub(crate) fn new(width: f64, height: f64, title: &str) -> Self {
-        Self { out: String::new(), size: (width, height), title: Shown::of(title) }
+        Self { out: String::new(), size: (width, height), title: Shown::of(title), has_links: false }
     }
 
     // Writing to a string does not fail.
@@ -137,7 +138,7 @@ impl Canvas {
     /// A filled area, half transparent.
     pub(crate) fn area(&mut self, path: &str, paint: Paint) {
         self.put(format_args!(
-            "<path d=\"{path}\" class=\"f-{}\" fill=\"{}\" fill-opacity=\"0.18\"/>",
+            "<path d=\"{path}\" class=\"f-{}\" fill=\"{}\" fill-opacity=\"0.12\"/>",
             paint.name(),
             paint.light()
         ));
@@ -206,6 +207,7 @@ impl Canvas {
     /// A link around what `draw` adds.
     pub(crate) fn link(&mut self, href: &str, draw: impl FnOnce(&mut Self)) {
         let href = Shown::xml_text(href);
+        self.has_links = true;
         self.put(format_args!("<a href=\"{href}\">"));
         draw(self);
         self.out.push_str("</a>");
@@ -229,8 +231,10 @@ impl Canvas {
     pub(crate) fn element(self) -> Markup {
         let (width, height) = self.size;
         let title = Shown::xml_text(self.title.as_str());
+        // A screen reader takes an image as one thing, and a group by its parts.
+        let role = if self.has_links { "group" } else { "img" };
         PreEscaped(format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"picture\" role=\"img\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" font-family=\"system-ui,sans-serif\" font-size=\"12\"><title>{title}</title>{}</svg>",
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"picture\" role=\"{role}\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" font-family=\"system-ui,sans-serif\" font-size=\"12\"><title>{title}</title>{}</svg>",
             self.out
         ))
     }

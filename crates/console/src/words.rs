@@ -1,5 +1,7 @@
 //! Names of the program in words.
 
+use bellwether_base::Shown;
+
 /// The kind of an incident in words.
 pub(crate) fn fraud(kind: &str) -> &str {
     match kind {
@@ -15,8 +17,8 @@ pub(crate) fn fraud(kind: &str) -> &str {
 }
 
 /// A name with underscores as words.
-pub(crate) fn spaced(name: &str) -> String {
-    name.replace('_', " ")
+pub(crate) fn spaced(name: &str) -> Shown {
+    Shown::of(&name.replace('_', " "))
 }
 
 /// The class of a level of alarm: severities, dispositions, verdicts, labels, states, lists.

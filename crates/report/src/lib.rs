@@ -51,6 +51,7 @@ mod metric_counts;
 mod names;
 mod other_clocks;
 mod pages;
+mod platform_summary;
 mod platforms;
 mod quality;
 mod reach;

@@ -82,7 +82,7 @@ impl Reports<'_> {
         // A campaign is bounded, and its members have to be sorted for any page: a cursor would save nothing.
         let mut select = self.db().prepare_cached(
             "SELECT c.call_id, c.started_at, c.caller, coalesce(c.dialled_otherwise, c.callee), c.source, m.strength, m.why,
-                 s.score, c.fingerprint
+                 s.score, c.fingerprint, (SELECT answered_at FROM outcomes AS o WHERE o.id = c.id) IS NOT NULL
              FROM campaigns AS k JOIN campaign_members AS m ON m.campaign = k.campaign JOIN calls AS c ON c.call = m.call
                  LEFT JOIN scores AS s ON s.id = c.id
              WHERE k.name = ?1 ORDER BY c.started_at, c.call LIMIT ?2 OFFSET ?3",
@@ -98,6 +98,7 @@ impl Reports<'_> {
                 "why": r.get::<_, String>(6)?,
                 "score": r.get::<_, Option<f64>>(7)?,
                 "fingerprint": r.get::<_, String>(8)?,
+                "answered": r.get::<_, bool>(9)?,
             }))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

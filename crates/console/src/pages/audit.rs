@@ -40,7 +40,7 @@ pub(crate) fn page(context: &Context<'_>) -> Result<Rendered, StoreError> {
         h1 { "Audit" }
         p.lead { "Labels, list changes, acknowledgements, comments, approvals and logins, each with its author." }
         @if rows.is_empty() { (nothing("Nobody has done anything yet.")) } @else {
-            (table("Acts, the latest first", &[Head::Text("Time"), Head::Text("Who"), Head::Text("Act"), Head::Text("Kind"), Head::Text("Subject"), Head::Text("Detail")], &rows))
+            (table("Acts, the latest first", &[Head::Text("Time"), Head::Text("Who"), Head::Text("Act"), Head::Text("Kind"), Head::Text("Subject"), Head::Long("Detail")], &rows))
         }
         (pager(before.map(|_| "/audit"), next.as_deref()))
     };

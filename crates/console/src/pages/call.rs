@@ -66,15 +66,17 @@ fn one(context: &Context<'_>, call: Fields<'_>, place: usize, of: usize) -> Resu
         }
         @for sentence in call.texts("blindness") { p.note { (t(sentence)) } }
         div.pair {
-            (section(&anchor("score"), "Score", &score_part(call, &picture("score"))))
+            div.stack {
+                (section(&anchor("score"), "Score", &score_part(call, &anchor("score"), &picture("score"))))
+                (section(&anchor("evidence"), "Evidence", &evidence(call)))
+            }
             (section(&anchor("facts"), "Facts", &facts_of(call)))
         }
-        (section(&anchor("ladder"), "Ladder", &figure(
+        (section(&anchor("ladder"), "Ladder", &figure(&anchor("ladder"),
             &ladder.draw(),
             &html! { "Messages and streams whose times the database has; streams are dashed lines. Times are seconds since the INVITE." },
             Some(&picture("ladder")),
         )))
-        (section(&anchor("evidence"), "Evidence", &evidence(call)))
         (section(&anchor("streams"), "Streams and quality", &streams(call)))
         (section(&anchor("links"), "Linked calls", &links(call)))
         (section(&anchor("platform"), "Platform and instance", &platform(call)))
@@ -101,9 +103,10 @@ fn waterfall(call: Fields<'_>) -> Option<Markup> {
     Some(draw(&complete(call.objects("signals").map(term).collect(), score), score))
 }
 
-fn score_part(call: Fields<'_>, alone: &str) -> Markup {
+fn score_part(call: Fields<'_>, name: &str, alone: &str) -> Markup {
     match waterfall(call) {
         Some(picture) => figure(
+            name,
             &picture,
             &html! { "50 points plus the points of each signal. Below 30: quarantine; from 70: standard." },
             Some(alone),
@@ -175,11 +178,11 @@ fn evidence(call: Fields<'_>) -> Markup {
         .collect();
     html! {
         @if rows.is_empty() { (nothing("No signal spoke for or against this call.")) } @else {
-            (table("Signals with their points", &[Head::Text("Signal"), Head::Number("Points"), Head::Text("Evidence")], &rows))
+            (table("Signals with their points", &[Head::Text("Signal"), Head::Number("Points"), Head::Long("Evidence")], &rows))
         }
         p { "Device: " (maybe_badge(call.text("device_verdict"))) @if let Some(device) = call.text("device") { " " (code(device)) } }
         @if !device.is_empty() {
-            (table("Evidence about the device", &[Head::Text("Kind"), Head::Number("log10 ratio"), Head::Text("Evidence")], &device))
+            (table("Evidence about the device", &[Head::Text("Kind"), Head::Number("log10 ratio"), Head::Long("Evidence")], &device))
         }
         @for finding in call.texts("findings") { p.note { (t(finding)) } }
         @if let Some(identity) = call.object("identity") {

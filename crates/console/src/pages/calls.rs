@@ -160,7 +160,6 @@ pub(crate) fn list(caption: &str, lines: &[CallLine]) -> Markup {
     let heads = [
         Head::Text("Started"),
         Head::Number("Score"),
-        Head::Text("Call"),
         Head::Text("Caller"),
         Head::Text("Dialled"),
         Head::Text("Source"),
@@ -168,21 +167,20 @@ pub(crate) fn list(caption: &str, lines: &[CallLine]) -> Markup {
         Head::Text("Result"),
         Head::Text("Part of"),
     ];
-    table(caption, &heads, &rows)
+    html! { div.dense { (table(caption, &heads, &rows)) } }
 }
 
 fn row(line: &CallLine) -> Vec<Markup> {
     let country = line.country.as_deref();
     let name = country.and_then(countries::find).map(|country| country.name);
     vec![
-        html! { a href=(link::to("call", &line.call_id)) { (time(line.started_at)) } },
+        html! { a href=(link::to("call", &line.call_id)) title=(t(&line.call_id)) { (time(line.started_at)) } },
         score(line.score),
-        thing("call", &line.call_id, 14),
         party(&line.caller),
         html! { (dialled(&line.dialled)) @if let Some(code) = country { " " span.country title=(t(name.unwrap_or_default())) { "+" (t(code)) } } },
         address(&line.source),
         html! {
-            a href=(link::to("fingerprint", &line.fingerprint)) { (cut(line.stack.as_deref().unwrap_or("unknown stack"), 24)) }
+            a.under href=(link::to("fingerprint", &line.fingerprint)) { (cut(line.stack.as_deref().unwrap_or("unknown stack"), 24)) }
             @if let Some(agent) = &line.user_agent { " " span.agent { (cut(agent, 30)) } }
         },
         result(line),

@@ -1,13 +1,13 @@
 //! `/campaigns` and `/campaign/ID`.
 
-use bellwether_report::{Case, CaseKind, parse_time};
+use bellwether_report::{Case, CaseKind};
 use bellwether_store::StoreError;
 use maud::{Markup, html};
 
 use super::{forms, plain};
 use crate::context::Context;
 use crate::fields::Fields;
-use crate::format::{count, cut, decimal, maybe_moment, moment, t, time};
+use crate::format::{count, cut, decimal, maybe_moment, moment, nanos, t, time};
 use crate::link;
 use crate::parts::{
     Head, address, badge, before, dialled, facts, figure, maybe_badge, nothing, pager, party, score, section,
@@ -15,7 +15,7 @@ use crate::parts::{
 };
 use crate::route::Rendered;
 use crate::svg::Paint;
-use crate::svg::bars::{Bar, draw};
+use crate::svg::bars::{Bar, binned, draw};
 use crate::svg::graph::{self, Shared};
 
 /// Campaigns of one page, and members of one page.
@@ -27,6 +27,9 @@ const MAX_NAMES: usize = 20;
 /// An hour in nanoseconds, and the hours of one picture.
 const HOUR: i64 = 3_600_000_000_000;
 const MAX_HOURS: i64 = 24 * 14;
+
+/// Calls whose moments are drawn one by one.
+const MAX_MOMENTS: usize = 2000;
 
 pub(crate) fn list(context: &Context<'_>) -> Result<Rendered, StoreError> {
     let cases = context.reports.campaign_cases(context.time("before"), PAGE)?;
@@ -40,7 +43,7 @@ pub(crate) fn list(context: &Context<'_>) -> Result<Rendered, StoreError> {
         @if rows.is_empty() { (nothing("No campaign was found.")) } @else {
             (table("Campaigns, the latest first", &[
                 Head::Text("Campaign"), Head::Text("Kind"), Head::Number("Calls"), Head::Number("Mean score"), Head::Text("First call"),
-                Head::Text("Last call"), Head::Text("Strongest link"), Head::Text("State"),
+                Head::Text("Last call"), Head::Long("Strongest link"), Head::Text("State"),
             ], &rows))
         }
         (pager(first, next.as_deref()))
@@ -80,7 +83,7 @@ pub(crate) fn one(context: &Context<'_>, id: &str) -> Result<Rendered, StoreErro
         })
         .collect();
     let graph = graph::draw(name, of.count("calls"), &shared);
-    let timeline = timeline(of);
+    let (timeline, width) = timeline(context, of)?;
     match context.query("picture") {
         Some("graph") => return Ok(Rendered::Picture(graph.into_string())),
         Some("timeline") => return Ok(Rendered::Picture(timeline.into_string())),
@@ -99,11 +102,11 @@ pub(crate) fn one(context: &Context<'_>, id: &str) -> Result<Rendered, StoreErro
             div.actions { (forms::acknowledge(context, "campaign", name)) (forms::label(context, "campaign", name, of.text("label"))) }
         }
         (section("graph", "Links between the calls", &html! {
-            (figure(&graph, &html! { "Properties that calls share, with the number of calls. A wide line is a large share." }, Some(&alone("graph"))))
+            (figure("links", &graph, &html! { "Properties that calls share, with the number of calls. A wide line is a large share." }, Some(&alone("graph"))))
             ul.evidence { @for link in of.objects("links") { li { strong { (t(link.word("kind"))) } ": " (t(link.word("evidence"))) } } }
         }))
-        (section("timeline", "Timeline", &figure(&timeline, &html! {
-            "Calls by hour: " span.key.accent { "answered" } " " span.key.muted { "without an answer" } "."
+        (section("timeline", "Timeline", &figure("calls over time", &timeline, &html! {
+            "Calls by " (width) ": " span.key.accent { "answered" } " " span.key.muted { "without an answer" } "."
         }, Some(&alone("timeline")))))
         div.pair {
             (section("facts", "Facts", &facts(&[
@@ -114,7 +117,7 @@ pub(crate) fn one(context: &Context<'_>, id: &str) -> Result<Rendered, StoreErro
                 ("Found", maybe_moment(of.text("found_at"))),
                 ("Last call", maybe_moment(of.text("last_seen"))),
             ])))
-            (section("names", "Names that it gives itself", &names(of)))
+            (section("names", "Names that it gives itself", &html! { div.card { (names(of)) } }))
         }
         (section("members", "Members", &members(context, name, of.count("calls"))?))
         @if !of.list("events").is_empty() {
@@ -135,27 +138,45 @@ fn names(of: Fields<'_>) -> Markup {
     }
 }
 
-fn timeline(of: Fields<'_>) -> Markup {
+/// The calls over time, and the width of a bar in words. A large campaign is counted by the hour.
+fn timeline(context: &Context<'_>, of: Fields<'_>) -> Result<(Markup, &'static str), StoreError> {
+    let title = "Calls of the campaign over time";
+    if of.count("calls") > MAX_MOMENTS as i64 {
+        return Ok((draw(title, &hours(of), 1180.0, 150.0), "hour"));
+    }
+    let members = context.reports.campaign_member_page(of.word("campaign"), 0, MAX_MOMENTS)?;
+    let moments: Vec<(i64, Paint)> = members
+        .iter()
+        .filter_map(Fields::of)
+        .filter_map(|call| {
+            let paint = if call.is("answered") { Paint::Accent } else { Paint::Muted };
+            Some((call.text("started_at").and_then(nanos)?, paint))
+        })
+        .collect();
+    let (bars, width) = binned(&moments, &[Paint::Accent, Paint::Muted]);
+    Ok((draw(title, &bars, 1180.0, 150.0), width))
+}
+
+/// The bars of the stored hours.
+fn hours(of: Fields<'_>) -> Vec<Bar> {
     let hours: Vec<(i64, f64, f64)> = of
         .objects("timeline")
         .filter_map(|hour| {
-            let at = parse_time(hour.word("hour"))?.as_nanos() / HOUR;
+            let at = nanos(hour.word("hour"))? / HOUR;
             Some((at, hour.number("calls")?, hour.number("answered")?))
         })
         .collect();
     let first = hours.first().map_or(0, |hour| hour.0);
     let last = hours.last().map_or(0, |hour| hour.0);
     // A long campaign is shown by its last days.
-    let from = first.max(last - MAX_HOURS);
-    let bars: Vec<Bar> = (from..=last)
+    (first.max(last - MAX_HOURS)..=last)
         .map(|at| {
             let (calls, answered) =
                 hours.iter().find(|hour| hour.0 == at).map_or((0.0, 0.0), |hour| (hour.1, hour.2));
             let parts = vec![(answered, Paint::Accent), (calls - answered, Paint::Muted)];
             Bar { at: bellwether_base::Timestamp::from_nanos(at * HOUR), parts }
         })
-        .collect();
-    draw("Calls of the campaign by hour", &bars, 960.0, 140.0)
+        .collect()
 }
 
 fn members(context: &Context<'_>, name: &str, all: i64) -> Result<Markup, StoreError> {
@@ -183,7 +204,7 @@ fn members(context: &Context<'_>, name: &str, all: i64) -> Result<Markup, StoreE
     Ok(html! {
         @if rows.is_empty() { (nothing("No further members.")) } @else {
             (table("Calls with the reason of their membership, the first ones first", &[
-                Head::Text("Started"), Head::Number("Score"), Head::Text("Caller"), Head::Text("Dialled"), Head::Text("Source"), Head::Number("Strength"), Head::Text("Reason"),
+                Head::Text("Started"), Head::Number("Score"), Head::Text("Caller"), Head::Text("Dialled"), Head::Text("Source"), Head::Number("Strength"), Head::Long("Reason"),
             ], &rows))
         }
         (pager(first.as_deref(), next.as_deref()))

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::plain;
 use crate::context::Context;
 use crate::fields::Fields;
-use crate::format::{NONE, count, cut, decimal, fixed, maybe_moment, moment, signed, t};
+use crate::format::{NONE, count, cut, decimal, fixed, maybe_moment, moment, several, signed, t};
 use crate::layout::hidden;
 use crate::link;
 use crate::parts::{Head, badge, code, facts, figure, maybe_badge, nothing, section, table, text, thing};
@@ -45,7 +45,7 @@ pub(crate) fn page(context: &Context<'_>, aor: &str) -> Result<Rendered, StoreEr
         header.subject {
             h1 { "Subscriber " (code(aor)) }
             p.meta {
-                (count(devices.len() as i64)) " registrations. "
+                (several(devices.len() as i64, "registration")) ". "
                 @if let Some(user) = user_of(aor) { a href=(link::with_query("/calls", &[("caller", user)])) { "Calls of the subscriber" } }
             }
         }
@@ -83,13 +83,15 @@ fn one(context: &Context<'_>, of: Fields<'_>, aor: &str, place: usize) -> Markup
     let name = of.text("device");
     let body = html! {
         p.verdict { (maybe_badge(of.text("verdict"))) @if let Some(device) = name { " " (code(device)) } @if of.text("verdict") == Some("unauthorised") { " This device does not belong to the subscriber by the evidence below." } }
-        div.pair { (facts_of(of)) (clock_facts(of)) }
-        @match &picture {
-            Some(picture) => (figure(picture, &html! {
-                "Arrival of each refresh against its nominal time. " span.key.ink { "slope" } " through the points, path included; "
-                span.key.warn { "skew of the clock" } " with its 95 % interval, path taken out."
-            }, Some(&alone))),
-            None => (nothing("Too few refreshes for a picture of the clock.")),
+        div.pair {
+            div.stack { (facts_of(of)) (clock_facts(of)) }
+            @match &picture {
+                Some(picture) => (figure(&format!("clock of registration {}", place + 1), picture, &html! {
+                    "Arrival of each refresh against its nominal time. " span.key.ink { "slope" } " through the points, path included; "
+                    span.key.warn { "skew of the clock" } " with its 95 % interval, path taken out."
+                }, Some(&alone))),
+                None => (nothing("Too few refreshes for a picture of the clock.")),
+            }
         }
         (evidence(of))
         (other_clocks(of))
@@ -143,7 +145,7 @@ fn clock_facts(of: Fields<'_>) -> Markup {
         ("Granted expiry", html! { (decimal(of.number("expires_s"), 0)) " s" }),
         (
             "Refreshes",
-            html! { (count(of.count("refreshes"))) " in " (count(of.count("segments"))) " segments" },
+            html! { (count(of.count("refreshes"))) " in " (several(of.count("segments"), "segment")) },
         ),
         ("Round trip", html! { (decimal(of.number("rtt_ms"), 1)) " ms" }),
         ("Jitter", html! { (decimal(of.number("jitter_ms"), 2)) " ms" }),
@@ -162,7 +164,7 @@ fn evidence(of: Fields<'_>) -> Markup {
     let rows: Vec<Vec<Markup>> = of.objects("evidence").map(row).collect();
     let course: Vec<Fields<'_>> = of.objects("verdict_course").collect();
     html! {
-        @if !rows.is_empty() { (table("Evidence about the device", &[Head::Text("Kind"), Head::Number("log10 ratio"), Head::Text("Evidence")], &rows)) }
+        @if !rows.is_empty() { (table("Evidence about the device", &[Head::Text("Kind"), Head::Number("log10 ratio"), Head::Long("Evidence")], &rows)) }
         @if course.len() > 1 { details { summary { "Course of the verdict" } ul { @for step in &course { li { (moment(step.word("at"))) " " (badge(step.word("verdict"))) " " (t(step.word("with"))) } } } } }
     }
 }
@@ -227,11 +229,11 @@ fn noise_part(noise: &[Map<String, Value>], aor: &str) -> Markup {
     }
     let alone = |name: &str| link::with_query(&link::to("device", aor), &[("picture", name)]);
     html! {
-        p.lead { (noise.len()) " streams of the newest calls. The noise of a device is the same whoever speaks." }
+        p.lead { (several(noise.len() as i64, "stream")) " of the newest calls. The noise of a device is the same whoever speaks." }
         div.pictures {
-            (figure(&energy_over_dc(&points(noise)), &html! { "Energy over DC offset, one point for each stream." }, Some(&alone("energy"))))
-            (figure(&codes(&totals(noise, "codes")), &html! { "Distribution of the code words." }, Some(&alone("codes"))))
-            (figure(&samples(&sample_totals(noise)), &html! { "Histogram of the sample values near zero." }, Some(&alone("samples"))))
+            (figure("energy over DC offset", &energy_over_dc(&points(noise)), &html! { "Energy over DC offset, one point for each stream." }, Some(&alone("energy"))))
+            (figure("code words", &codes(&totals(noise, "codes")), &html! { "Distribution of the code words." }, Some(&alone("codes"))))
+            (figure("sample values", &samples(&sample_totals(noise)), &html! { "Histogram of the sample values near zero." }, Some(&alone("samples"))))
         }
     }
 }

@@ -22,8 +22,8 @@ pub(crate) fn page(context: &Context<'_>) -> Result<Rendered, StoreError> {
     let body = html! {
         h1 { "Compare two calls" }
         (sides(of))
-        (section("sip", "SIP author", &part(of.object("sip_author"))))
-        (section("sdp", "SDP author", &part(of.object("sdp_author"))))
+        (section("sip", "SIP author", &part("SIP author", of.object("sip_author"))))
+        (section("sdp", "SDP author", &part("SDP author", of.object("sdp_author"))))
         (section("path", "Path", &path(of.object("path"))))
         (section("instances", "Shared instances", &instances(of)))
         (form(context))
@@ -44,8 +44,8 @@ fn call_of(context: &Context<'_>, name: &str) -> Result<String, StoreError> {
 fn form(context: &Context<'_>) -> Markup {
     html! {
         form.filter method="get" action="/diff" {
-            label { "First Call-ID or fingerprint" input type="text" name="a" required value=(context.query("a").unwrap_or_default()); }
-            label { "Second Call-ID or fingerprint" input type="text" name="b" required value=(context.query("b").unwrap_or_default()); }
+            label.wide { "First Call-ID or fingerprint" input type="text" name="a" required value=(context.query("a").unwrap_or_default()); }
+            label.wide { "Second Call-ID or fingerprint" input type="text" name="b" required value=(context.query("b").unwrap_or_default()); }
             div.buttons { button.primary type="submit" { "Compare" } }
         }
     }
@@ -68,7 +68,7 @@ fn sides(of: Fields<'_>) -> Markup {
     table("The two calls", &[Head::Text("Property"), Head::Text("First"), Head::Text("Second")], &rows)
 }
 
-fn part(of: Option<Fields<'_>>) -> Markup {
+fn part(name: &str, of: Option<Fields<'_>>) -> Markup {
     let Some(of) = of else { return nothing("Neither call has this part.") };
     let rows: Vec<Vec<Markup>> = of
         .objects("different")
@@ -82,7 +82,7 @@ fn part(of: Option<Fields<'_>>) -> Markup {
     html! {
         p { "Relation: " (badge(of.word("relation"))) @if !equal.is_empty() { " Equal fields: " (t(&equal.join(", "))) "." } }
         @if !relaxed.is_empty() { p { "Relaxed: " (t(&relaxed.join("; "))) } }
-        @if !rows.is_empty() { (table("Different fields", &[Head::Text("Field"), Head::Text("First"), Head::Text("Second")], &rows)) }
+        @if !rows.is_empty() { (table(&format!("Different fields of the {name}"), &[Head::Text("Field"), Head::Text("First"), Head::Text("Second")], &rows)) }
     }
 }
 

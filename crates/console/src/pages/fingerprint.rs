@@ -18,9 +18,14 @@ use crate::svg::course::{Change, draw};
 const MAX_RELATIVES: usize = 12;
 
 pub(crate) fn page(context: &Context<'_>, id: &str) -> Result<Rendered, StoreError> {
-    let Some(platform) = context.reports.show_fingerprint(id)? else {
-        return Ok(Rendered::Missing("fingerprint"));
+    // The whole answer reads all calls.
+    let is_whole = context.query("all") == Some("1");
+    let platform = if is_whole {
+        context.reports.show_fingerprint(id)?
+    } else {
+        context.reports.platform_summary(id)?
     };
+    let Some(platform) = platform else { return Ok(Rendered::Missing("fingerprint")) };
     let of = Fields(&platform);
     let name = of.word("fingerprint");
     let course = course(of);
@@ -35,6 +40,10 @@ pub(crate) fn page(context: &Context<'_>, id: &str) -> Result<Rendered, StoreErr
             p.meta {
                 (t(of.word("method"))) ": " (count(of.count("calls"))) " calls and " (count(of.count("registrations"))) " registrations of "
                 (count(of.count("callers"))) " callers from " (count(of.count("sources"))) " addresses"
+                @if !is_whole {
+                    " in the newest " (count(of.count("counted_calls"))) " calls. "
+                    a href=(link::with_query(&link::to("fingerprint", name), &[("all", "1")])) { "Count everything" } " (slow in a large database)"
+                }
             }
             (forms::standing(context, "fingerprint", name, of.text("label"))?)
             (forms::label(context, "fingerprint", name, of.text("label")))
@@ -44,12 +53,12 @@ pub(crate) fn page(context: &Context<'_>, id: &str) -> Result<Rendered, StoreErr
             (section("claims", "Claims", &claims(of)))
         }
         (section("reputation", "Reputation over time", &html! {
-            (figure(&course, &html! { "Reputation at each change of list, and now; 50 is neutral." }, Some(&alone)))
+            (figure("reputation", &course, &html! { "Reputation at each change of list, and now; 50 is neutral." }, Some(&alone)))
             (changes(of))
         }))
         (section("words", "The fingerprint in words", &words(of)))
         (section("relatives", "Relatives", &relatives(context, of)?))
-        (section("beside", "Seen from the same sources", &beside(of)))
+        @if is_whole { (section("beside", "Seen from the same sources", &beside(of))) }
         (section("newest", "Newest calls and subscribers", &newest(of)))
         (section("comments", "Comments", &forms::comments(context, "fingerprint", name)?))
     };
@@ -62,7 +71,7 @@ fn facts_of(of: Fields<'_>) -> Markup {
         ("List", maybe_badge(of.text("list").filter(|list| *list != "none"))),
         ("Honest parties", html! { (decimal(of.number("honest_parties"), 0)) }),
         ("Specificity", html! { (decimal(of.number("specificity"), 1)) " bits" }),
-        ("Trunks", html! { (count(of.count("trunks"))) }),
+        ("Trunks", html! { (decimal(of.number("trunks"), 0)) }),
         ("Family", text(of.text("platform_family"))),
         ("SIP author", text(of.text("sip_author"))),
         (
@@ -122,14 +131,14 @@ fn changes(of: Fields<'_>) -> Markup {
     }
     table(
         "Changes of list",
-        &[Head::Text("Time"), Head::Text("From"), Head::Text("To"), Head::Text("Reason")],
+        &[Head::Text("Time"), Head::Text("From"), Head::Text("To"), Head::Long("Reason")],
         &rows,
     )
 }
 
 fn words(of: Fields<'_>) -> Markup {
     let rows = |list: &str| -> Vec<Vec<Markup>> { of.objects(list).map(field).collect() };
-    let heads = [Head::Text("Part"), Head::Text("Meaning"), Head::Text("Value"), Head::Text("Level")];
+    let heads = [Head::Text("Part"), Head::Long("Meaning"), Head::Text("Value"), Head::Text("Level")];
     let (parts, habits) = (rows("parts"), rows("habits"));
     let identifiers: Vec<Vec<Markup>> = of
         .object("identifiers")
@@ -147,7 +156,7 @@ fn words(of: Fields<'_>) -> Markup {
         .unwrap_or_default();
     html! {
         (table("Constant features, which enter the hash", &heads, &parts))
-        @if !habits.is_empty() { (table("Habits: features that are shown now and then", &heads, &habits)) }
+        @if !habits.is_empty() { details { summary { "Habits: " (habits.len()) " features that are shown now and then" } (table("Habits", &heads, &habits)) } }
         @if !identifiers.is_empty() { (table("Form of identifiers", &[Head::Text("Identifier"), Head::Text("Form")], &identifiers)) }
         details { summary { "Readable form" } p.break { (code(of.word("readable"))) } }
     }
@@ -161,7 +170,7 @@ fn field(of: Fields<'_>) -> Vec<Markup> {
         _ => String::new(),
     };
     vec![
-        html! { (t(of.word("part"))) " " span.muted { (t(of.word("key"))) } },
+        html! { span.line { (t(of.word("part"))) " " span.muted { (t(of.word("key"))) } } },
         html! { (t(of.text("meaning").unwrap_or(NONE))) },
         html! { @if value.is_empty() { span.muted { "none" } } @else { code.wrap { (cut(&value, 400)) } } },
         html! { (t(of.text("level").unwrap_or(NONE))) },
@@ -184,7 +193,7 @@ fn relatives(context: &Context<'_>, of: Fields<'_>) -> Result<Markup, StoreError
             badge(relative.word("relation")),
             html! { (relative.list("different").len()) },
             html! { @if relaxed.is_empty() { (NONE) } @else { (cut(&relaxed.join(", "), 100)) } },
-            compare.map_or_else(|| html! { (NONE) }, |href| html! { a href=(href) { "compare calls" } }),
+            compare.map_or_else(|| html! { (NONE) }, |href| html! { a.line href=(href) { "compare calls" } }),
         ]);
     }
     Ok(if rows.is_empty() {
@@ -197,7 +206,7 @@ fn relatives(context: &Context<'_>, of: Fields<'_>) -> Result<Markup, StoreError
                 Head::Text("Stack"),
                 Head::Text("Relation"),
                 Head::Number("Differences"),
-                Head::Text("Relaxed"),
+                Head::Long("Relaxed"),
                 Head::Text("Compare"),
             ],
             &rows,

@@ -26,7 +26,7 @@ pub(crate) fn list(context: &Context<'_>) -> Result<Rendered, StoreError> {
         p.lead { "Platforms by the structure of their messages, whatever number, address or User-Agent they show. Those with most scored calls come first." }
         @if rows.is_empty() { (nothing("No fingerprint is known.")) } @else {
             (table("Platforms", &[
-                Head::Text("Fingerprint"), Head::Text("Message"), Head::Text("Stack"), Head::Text("User-Agents"), Head::Number("Scored calls"),
+                Head::Text("Fingerprint"), Head::Text("Message"), Head::Text("Stack"), Head::Long("User-Agents"), Head::Number("Scored calls"),
                 Head::Number("Reputation"), Head::Text("List"), Head::Text("Label"), Head::Text("Family"), Head::Text("Seen"),
             ], &rows))
         }

@@ -12,7 +12,7 @@ use crate::format::{NONE, age, count, cut, decimal, fixed, percent, probability,
 use crate::link;
 use crate::parts::{Head, badge, figure, nothing, score, section, table, thing, tile};
 use crate::route::Rendered;
-use crate::words::{fraud, rank, tone};
+use crate::words::{fraud, rank};
 
 /// Cases that are read, and those that are shown of each kind.
 const MAX_READ: usize = 1000;
@@ -20,6 +20,9 @@ const MAX_SHOWN: usize = 40;
 
 /// Sentences of evidence that a case shows.
 const SENTENCES: usize = 3;
+
+/// Columns of a sentence.
+const SENTENCE: usize = 240;
 
 /// The span of the key figures.
 const DAY: Span = Span::from_secs(86_400);
@@ -85,29 +88,35 @@ fn one(context: &Context<'_>, case: &Case) -> Markup {
     let severity = case.severity.as_deref();
     let is_back = case.acknowledgement.is_some();
     html! {
-        article class={ "case " (severity.map_or("plain", tone)) } {
+        article.case {
             header {
-                h3 { a href=(link::to(kind, &case.name)) { (t(name)) } " " small.mono { (t(&case.name)) } }
-                @if let Some(severity) = severity { (badge(severity)) }
-                @if is_back { span.badge.warn { "changed since acknowledged" } }
-                span.age { "opened " (time(case.opened_at)) ", last change " (age(case.updated_at, context.request.now)) " ago" }
+                @if let Some(severity) = severity { p { (badge(severity)) } }
+                h3 { a href=(link::to(kind, &case.name)) { (t(name)) " " small.mono { (t(&case.name)) } } }
+                @if is_back { p { span.badge.warn { "changed since acknowledged" } } }
+                p.age { "opened " (time(case.opened_at)) ", last change " (age(case.updated_at, context.request.now)) " ago" }
             }
-            p.subject { (t(&case.subject)) }
-            dl.numbers {
-                div { dt { "Calls" } dd { (count(case.calls)) } }
-                @if let Some(money) = case.money { div { dt { "Money" } dd { (fixed(money, 2)) } } }
-                @if let Some(minutes) = case.minutes { div { dt { "Minutes" } dd { (fixed(minutes, 0)) } } }
-                @if case.probability.is_some() { div { dt { "Probability" } dd { (probability(case.probability)) } } }
-                @if case.score.is_some() { div { dt { "Mean score" } dd { (score(case.score)) } } }
-                @if case.comments > 0 { div { dt { "Comments" } dd { (case.comments) } } }
+            div.body {
+                div {
+                    p.about { (cut(&case.subject, SENTENCE)) }
+                    ul.evidence {
+                        // The first sentence of an incident repeats its subject.
+                        @for sentence in case.evidence.iter().skip(1).take(SENTENCES) { li { (cut(sentence, SENTENCE)) } }
+                    }
+                }
+                dl.numbers {
+                    @if let Some(money) = case.money { div { dt { "Money" } dd { (fixed(money, 2)) } } }
+                    div { dt { "Calls" } dd { (count(case.calls)) } }
+                    @if let Some(minutes) = case.minutes { div { dt { "Minutes" } dd { (fixed(minutes, 0)) } } }
+                    @if case.probability.is_some() { div { dt { "Probability" } dd { (probability(case.probability)) } } }
+                    @if case.score.is_some() { div { dt { "Mean score" } dd { (score(case.score)) } } }
+                    @if case.comments > 0 { div { dt { "Comments" } dd { (case.comments) } } }
+                }
             }
-            ul.evidence {
-                // The first sentence of an incident repeats its subject.
-                @for sentence in case.evidence.iter().skip(1).take(SENTENCES) { li { (t(sentence)) } }
-            }
-            div.actions {
-                (forms::acknowledge(context, kind, &case.name))
-                (forms::label(context, kind, &case.name, None))
+            @if context.session().may_label {
+                div.actions {
+                    (forms::acknowledge(context, kind, &case.name))
+                    (forms::label(context, kind, &case.name, None))
+                }
             }
         }
     }
@@ -133,7 +142,7 @@ fn notified(cases: &[Case]) -> Markup {
         p.lead { "Mass senders that do no fraud by their conduct. None of their calls is quarantined for being in one." }
         (table(
             "Notifications without a label",
-            &[Head::Text("Campaign"), Head::Number("Calls"), Head::Number("Mean score"), Head::Text("First call"), Head::Text("Last call"), Head::Text("Link")],
+            &[Head::Text("Campaign"), Head::Number("Calls"), Head::Number("Mean score"), Head::Text("First call"), Head::Text("Last call"), Head::Long("Link")],
             &rows,
         ))
     }
@@ -146,5 +155,5 @@ pub(crate) fn by_hour(picture: &Markup, recent: &Recent) -> Markup {
         span.key.bad { "quarantine" } " " span.key.warn { "monitor" } " " span.key.good { "standard" } ". "
         @if recent.is_cut { "Only the newest calls of the span are counted." }
     };
-    figure(picture, &span, None)
+    figure("calls by hour", picture, &span, None)
 }

@@ -24,7 +24,7 @@ use crate::words::{fraud, score_tone};
 const PAGE: usize = 100;
 
 /// Members that the page of an incident shows.
-const MAX_MEMBERS: usize = 100;
+const MAX_MEMBERS: usize = 25;
 
 pub(crate) fn list(context: &Context<'_>) -> Result<Rendered, StoreError> {
     let cases = context.reports.incident_cases(context.time("before"), PAGE)?;
@@ -46,7 +46,7 @@ pub(crate) fn list(context: &Context<'_>) -> Result<Rendered, StoreError> {
 const HEADS: [Head; 10] = [
     Head::Text("Incident"),
     Head::Text("Severity"),
-    Head::Text("Subject"),
+    Head::Long("Subject"),
     Head::Number("Calls"),
     Head::Number("Minutes"),
     Head::Number("Money"),
@@ -93,7 +93,7 @@ pub(crate) fn one(context: &Context<'_>, id: &str) -> Result<Rendered, StoreErro
             div.actions { (forms::acknowledge(context, "incident", name)) (forms::label(context, "incident", name, of.text("label"))) }
         }
         div.pair {
-            (section("evidence", "Evidence", &html! { ul.evidence { @for sentence in of.texts("evidence") { li { (t(sentence)) } } } }))
+            (section("evidence", "Evidence", &html! { ul.evidence.card { @for sentence in of.texts("evidence") { li { (t(sentence)) } } } }))
             (section("figures", "Figures", &facts(&[
                 ("Calls", html! { (count(of.count("calls"))) }),
                 ("Exposed money", html! { (decimal(of.number("exposed_money"), 2)) }),
@@ -105,7 +105,7 @@ pub(crate) fn one(context: &Context<'_>, id: &str) -> Result<Rendered, StoreErro
                 ("Campaign", of.text("campaign").map_or_else(|| html! { (NONE) }, |campaign| thing("campaign", campaign, 30))),
             ])))
         }
-        (section("timeline", "Timeline", &figure(&picture.0, &html! { "Calls by " (picture.1) ", by the tone of their score." }, Some(&alone))))
+        (section("timeline", "Timeline", &figure("calls over time", &picture.0, &html! { "Calls by " (picture.1) ", by the tone of their score." }, Some(&alone))))
         (section("members", "Calls", &members(of, name)))
         (section("alerts", "Alerts", &alerts(of)))
         (section("comments", "Comments", &forms::comments(context, "incident", name)?))
@@ -123,7 +123,7 @@ fn timeline(of: Fields<'_>) -> (Markup, &'static str) {
         })
         .collect();
     let (bars, width) = binned(&moments, &[Paint::Bad, Paint::Warn, Paint::Good, Paint::Muted]);
-    (draw(&format!("{} calls over time", moments.len()), &bars, 960.0, 140.0), width)
+    (draw(&format!("{} calls over time", moments.len()), &bars, 1180.0, 150.0), width)
 }
 
 fn members(of: Fields<'_>, name: &str) -> Markup {
@@ -167,7 +167,7 @@ fn alerts(of: Fields<'_>) -> Markup {
     }
     table(
         "Alerts about the incident",
-        &[Head::Text("Time"), Head::Text("State"), Head::Text("Severity"), Head::Text("Message")],
+        &[Head::Text("Time"), Head::Text("State"), Head::Text("Severity"), Head::Long("Message")],
         &rows,
     )
 }

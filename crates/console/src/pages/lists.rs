@@ -9,7 +9,7 @@ use crate::form::LIST_KINDS;
 use crate::format::{cut, t, time};
 use crate::layout::hidden;
 use crate::link;
-use crate::parts::{Head, badge, nothing, party, section, table, text, thing};
+use crate::parts::{Head, nothing, party, section, table, text, thing};
 use crate::route::Rendered;
 
 pub(crate) fn page(context: &Context<'_>) -> Result<Rendered, StoreError> {
@@ -44,7 +44,7 @@ pub(crate) fn page(context: &Context<'_>) -> Result<Rendered, StoreError> {
         @for (list, name) in [("block", "Block list"), ("allow", "Allow list")] {
             @let rows = of(list);
             (section(list, name, &if rows.is_empty() { nothing("The list has no entry.") } else {
-                table(name, &[Head::Text("Kind"), Head::Text("Subject"), Head::Text("Reason"), Head::Text("By"), Head::Text("Added"), Head::Text("Until"), Head::Text("Change")], &rows)
+                table(&format!("Entries of the {list} list"), &[Head::Text("Kind"), Head::Text("Subject"), Head::Long("Reason"), Head::Text("By"), Head::Text("Added"), Head::Text("Until"), Head::Text("Change")], &rows)
             }))
         }
         @if context.session().may_label { (section("add", "Add an entry", &form(context))) }
@@ -84,11 +84,11 @@ fn form(context: &Context<'_>) -> Markup {
             (hidden(context.session(), "/lists"))
             label { "List" select name="list" { option value="block" { "block" } option value="allow" { "allow" } } }
             label { "Kind" select name="kind" { @for kind in LIST_KINDS { option value=(kind) { (kind) } } } }
-            label { "Value" input type="text" name="value" required spellcheck="false" placeholder="+12025550199, 192.0.2.7, f2-\u{2026}"; }
-            label { "Reason" input type="text" name="reason" maxlength="500"; }
+            label.wide { "Value" input type="text" name="value" required spellcheck="false" placeholder="+12025550199, 192.0.2.7, f2-\u{2026}"; }
+            label.wide { "Reason" input type="text" name="reason" maxlength="500"; }
             label { "Until (UTC)" input type="text" name="until" placeholder="2027-01-01"; }
             div.buttons { button.primary type="submit" { "Add\u{2026}" } }
         }
-        p.note { "A number may be clear or a token of a page. The server stores its token, and shows the effects before it adds the entry. " (badge("block")) " wins over reputation." }
+        p.lead { "A number may be clear or a token of a page: its token is stored. The next page shows the effects before the entry is added." }
     }
 }

@@ -70,8 +70,8 @@ fn losses_table(losses: &[Map<String, Value>]) -> Markup {
             Head::Text("Loss"),
             Head::Number("Count"),
             Head::Text("Kind"),
-            Head::Text("Cause"),
-            Head::Text("Remedy"),
+            Head::Long("Cause"),
+            Head::Long("Remedy"),
         ],
         &rows,
     )

@@ -29,7 +29,7 @@ pub(crate) fn page(context: &Context<'_>) -> Result<Rendered, StoreError> {
     let body = html! {
         h1 { "Places" }
         (span(&recent))
-        (section("map", "Countries", &figure(&map, &caption, Some("/places?picture=map"))))
+        (section("map", "Countries", &figure("map", &map, &caption, Some("/places?picture=map"))))
         (section("countries", "Dialled countries", &countries_table(&recent)))
         (section("trunks", "Trunks", &trunks_table(&recent)))
     };
@@ -61,7 +61,8 @@ fn cells(name: Markup, of: &Figures, most: u64) -> Vec<Markup> {
     let number = |n: u64| html! { (count(i64::try_from(n).unwrap_or(i64::MAX))) };
     vec![
         name,
-        html! { (share(of.calls as f64, most as f64)) " " (number(of.calls)) },
+        share(of.calls as f64, most as f64),
+        number(of.calls),
         html! { (percent(of.answered, of.calls)) },
         html! { (fixed(of.talk_s / 60.0, 1)) },
         html! { @if of.answered > 0 { (fixed(of.talk_s / of.answered as f64, 0)) } @else { "\u{2013}" } },
@@ -70,7 +71,8 @@ fn cells(name: Markup, of: &Figures, most: u64) -> Vec<Markup> {
     ]
 }
 
-const HEADS: [Head; 6] = [
+const HEADS: [Head; 7] = [
+    Head::Text("Share"),
     Head::Number("Calls"),
     Head::Number("Answered"),
     Head::Number("Talk min"),

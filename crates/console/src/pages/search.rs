@@ -1,7 +1,7 @@
 //! `/search?q=`: a number, a token, an address, a Call-ID or the name of a thing. The page never prints the text that was searched for:
 //! it may be a clear number.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use bellwether_report::CallFilter;
 use bellwether_store::StoreError;
@@ -84,9 +84,12 @@ fn addresses(context: &Context<'_>, text: &str) -> Result<Option<Markup>, StoreE
     if !is_address(host) && !is_endpoint {
         return Ok(None);
     }
-    let filter = CallFilter { source: Some(text.to_owned()), ..CallFilter::default() };
+    // Endpoints write an IPv6 address in brackets.
+    let bracketed = host.parse::<Ipv6Addr>().map(|address| format!("[{address}]"));
+    let source = if is_endpoint { text.to_owned() } else { bracketed.unwrap_or_else(|_| text.to_owned()) };
+    let filter = CallFilter { source: Some(source.clone()), ..CallFilter::default() };
     let page = context.reports.call_page(&filter, None, MAX_CALLS)?;
-    let all = link::with_query("/calls", &[("source", text)]);
+    let all = link::with_query("/calls", &[("source", &source)]);
     Ok(Some(section(
         "addresses",
         "Calls from the address",

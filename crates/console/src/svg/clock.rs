@@ -49,6 +49,8 @@ impl ClockPicture {
         let (bottom, top) = range(points().map(|p| p.1));
         let pad = (top - bottom) * 0.06;
         let (bottom, top) = (bottom - pad, top + pad);
+        let pad = (right - left) * 0.01;
+        let (left, right) = (left - pad, right + pad);
         let title = format!("{} offsets over {}", points().count(), span(right - left));
         let mut canvas = Canvas::new(WIDTH, HEIGHT, &title);
         let (width, height) = (WIDTH - LEFT - 8.0, HEIGHT - BOTTOM - TOP);

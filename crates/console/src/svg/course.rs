@@ -11,7 +11,7 @@ const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 180.0;
 const LEFT: f64 = 40.0;
 const BOTTOM: f64 = 24.0;
-const TOP: f64 = 12.0;
+const TOP: f64 = 24.0;
 
 /// A change of list: the time, the reputation at that time, and the new list.
 pub(crate) struct Change<'a> {
@@ -48,7 +48,8 @@ pub(crate) fn draw(changes: &[Change<'_>], (first, last): (&str, &str), now: Opt
     if let Some(now) = now {
         path.push_str(&format!("L{:.1} {:.1}", x_of(to), y_of(now)));
     }
-    canvas.path(&path, 1.6, Paint::Accent, false);
+    // Between its changes a reputation is not stored.
+    canvas.path(&path, 1.4, Paint::Accent, true);
     for change in changes {
         let Some(at) = nanos(change.at) else { continue };
         let paint = Paint::of(tone(change.list));
@@ -57,7 +58,7 @@ pub(crate) fn draw(changes: &[Change<'_>], (first, last): (&str, &str), now: Opt
         let anchor = if is_late { Anchor::End } else { Anchor::Start };
         let shift = if is_late { -8.0 } else { 8.0 };
         canvas.text(
-            (x_of(at) + shift, y_of(change.reputation) + 15.0),
+            (x_of(at) + shift, y_of(change.reputation) - 9.0),
             anchor,
             paint,
             &format!("{} {}", change.list, fixed(change.reputation, 0)),

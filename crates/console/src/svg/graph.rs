@@ -45,14 +45,14 @@ pub(crate) fn draw(campaign: &str, calls: i64, shared: &[Shared<'_>]) -> Markup 
                 "M{edge:.1} {middle:.1}C{bend:.1} {middle:.1} {bend:.1} {:.1} {:.1} {:.1}",
                 center.1, center.0, center.1
             );
-            canvas.path(&path, 1.0 + 7.0 * share.min(1.0), Paint::Track, false);
+            canvas.path(&path, 1.0 + 7.0 * share.min(1.0), Paint::Rule, false);
         }
         for (i, shared) in of.iter().enumerate() {
             let y = top + i as f64 * (BOX.1 + GAP);
             property(&mut canvas, shared, (if is_left { 0.0 } else { WIDTH - BOX.0 }, y));
         }
     }
-    canvas.circle(center, 46.0, Paint::Bad);
+    canvas.circle(center, 46.0, Paint::Ink);
     canvas.styled(
         (center.0, center.1 - 4.0),
         Anchor::Middle,

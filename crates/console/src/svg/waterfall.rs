@@ -6,8 +6,8 @@ use super::{Anchor, Canvas, Paint};
 use crate::format::{fixed, signed};
 use crate::words::{score_tone, spaced};
 
-const WIDTH: f64 = 640.0;
-const LEFT: f64 = 170.0;
+const WIDTH: f64 = 580.0;
+const LEFT: f64 = 150.0;
 const RIGHT: f64 = 60.0;
 const ROW: f64 = 24.0;
 
@@ -60,7 +60,7 @@ pub(crate) fn draw(terms: &[Term], score: f64) -> Markup {
         let paint = if term.points < 0.0 { Paint::Bad } else { Paint::Good };
         canvas.path(&format!("M{:.1} {:.1}V{:.1}", x_of(from), y - ROW, y + 7.0), 1.0, Paint::Muted, true);
         canvas.rect((x_of(from.min(to)), y - 7.0), ((x_of(to) - x_of(from)).abs().max(1.5), 14.0), paint);
-        canvas.text((LEFT - 10.0, y + 4.0), Anchor::End, Paint::Ink, &spaced(&term.name));
+        canvas.text((LEFT - 10.0, y + 4.0), Anchor::End, Paint::Ink, spaced(&term.name).as_str());
         canvas.text((WIDTH - 4.0, y + 4.0), Anchor::End, paint, &signed(term.points, 1));
     }
     let y = middle(terms.len() + 1);
