@@ -75,9 +75,9 @@ impl Reports<'_> {
         put("last_seen", time(last));
         let newest =
             "SELECT call_id FROM calls WHERE fingerprint = ?1 ORDER BY started_at DESC, id DESC LIMIT ?2";
-        put("newest_call_ids", self.texts(newest, &print)?);
+        put("newest_call_ids", json!(self.texts(newest, params![print, MAX_LISTED])?));
         let aors = "SELECT DISTINCT aor FROM registrations WHERE fingerprint = ?1 ORDER BY aor LIMIT ?2";
-        put("aors", self.texts(aors, &print)?);
+        put("aors", json!(self.texts(aors, params![print, MAX_LISTED])?));
         Ok(shown)
     }
 
@@ -115,12 +115,5 @@ impl Reports<'_> {
                  UNION ALL SELECT min(first_seen), max(last_seen) FROM sightings WHERE fingerprint = ?1)",
         )?;
         Ok(select.query_row([print], |r| Ok((r.get(0)?, r.get(1)?)))?)
-    }
-
-    fn texts(&self, sql: &str, print: &str) -> Result<Value, StoreError> {
-        let mut select = self.db().prepare_cached(sql)?;
-        let rows: Result<Vec<String>, rusqlite::Error> =
-            select.query_map(params![print, MAX_LISTED], |r| r.get(0))?.collect();
-        Ok(json!(rows?))
     }
 }
