@@ -169,7 +169,7 @@ fn decisions_are_numbered_dated_and_listed() {
 #[test]
 fn the_code_map_has_two_pages() {
     let words = read("docs/architecture.md").split_whitespace().count();
-    assert!((700..=1400).contains(&words), "{words} words");
+    assert!((700..=1700).contains(&words), "{words} words");
 }
 
 fn root() -> PathBuf {
