@@ -4,14 +4,14 @@
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a tool for developers")]
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bellwether_console::{Answer, Lookup, PageRequest, Session, assets, page};
+use bellwether_console::{Answer, Form, Lookup, PageRequest, Session, assets, error_page, page, preview};
 use bellwether_report::Reports;
-use bellwether_store::Reader;
+use bellwether_store::{Effects, Reader};
 
 /// Pages that are written of each kind.
 const MAX_OF_A_KIND: usize = 4;
@@ -68,7 +68,7 @@ fn main() {
     }
 }
 
-/// Answers GET requests, one after the other.
+/// Answers requests, one after the other.
 fn serve(address: SocketAddr, reports: &Reports<'_>, session: &Session) {
     assert!(address.ip().is_loopback(), "only over loopback");
     println!("listening on http://{address}");
@@ -80,15 +80,24 @@ fn serve(address: SocketAddr, reports: &Reports<'_>, session: &Session) {
         let mut reader = BufReader::new(&stream);
         let _ = reader.read_line(&mut line);
         // A request that is not read to its end would be reset.
-        let mut header = String::new();
+        let (mut header, mut length) = (String::new(), 0);
         while reader.read_line(&mut header).is_ok_and(|read| read > 2) {
+            if let Some(value) = header.to_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap_or(0);
+            }
             header.clear();
         }
         if line.is_empty() {
             continue;
         }
+        let mut body = vec![0; length];
+        let _ = reader.read_exact(&mut body);
         let target = line.split(' ').nth(1).unwrap_or("/");
-        let (status, kind, body) = answer(reports, session, target);
+        let (status, kind, body) = if line.starts_with("POST") {
+            act(session, target, &String::from_utf8_lossy(&body))
+        } else {
+            answer(reports, session, target)
+        };
         let head = format!(
             "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
             body.len()
@@ -97,17 +106,42 @@ fn serve(address: SocketAddr, reports: &Reports<'_>, session: &Session) {
     }
 }
 
+/// Shows the preview of an act with made effects. Nothing is done.
+fn act(session: &Session, path: &str, body: &str) -> (&'static str, &'static str, Vec<u8>) {
+    let html = "text/html; charset=utf-8";
+    match Form::read(path, &pairs(body), &NoKey) {
+        Ok(form) if form.action.wants_preview() && !form.is_confirmed => {
+            let effects = Effects {
+                dispositions: vec![("monitor".into(), "quarantine".into(), 1234)],
+                rescored: 56,
+                campaigns: vec![("c-ej9xerdj".into(), 3, 1)],
+                lists: vec![(
+                    "fingerprint".into(),
+                    "f2-a501210284670ab3".into(),
+                    "none".into(),
+                    "block".into(),
+                )],
+            };
+            ("200 OK", html, preview(session, &form, &effects).into_bytes())
+        }
+        Ok(_) => ("200 OK", html, error_page(session, "Done", "This example changes nothing.").into_bytes()),
+        Err(e) => ("400 Bad Request", html, error_page(session, "Bad request", &e.to_string()).into_bytes()),
+    }
+}
+
+/// The names and values of a query or a form.
+fn pairs(text: &str) -> Vec<(String, String)> {
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
+    let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs.map(|(name, value)| (decoded(name), decoded(&value.replace('+', " ")))).collect()
+}
+
 fn answer(reports: &Reports<'_>, session: &Session, target: &str) -> (&'static str, &'static str, Vec<u8>) {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     if let Some(asset) = assets().iter().find(|asset| asset.path == path) {
         return ("200 OK", asset.media_type, asset.bytes.to_vec());
     }
-    let pairs = query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    let query: Vec<(String, String)> =
-        pairs.map(|(name, value)| (decoded(name), decoded(&value.replace('+', " ")))).collect();
+    let query = pairs(query);
     let request = PageRequest { path, query: &query, session, now: reports.reader().moment().unwrap() };
     match page(reports, &NoKey, &request).unwrap() {
         Answer::Html(text) => ("200 OK", "text/html; charset=utf-8", text.into_bytes()),

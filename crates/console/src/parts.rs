@@ -103,6 +103,11 @@ pub(crate) fn table(caption: &str, heads: &[Head], rows: &[Vec<Markup>]) -> Mark
     }
 }
 
+/// The same with one line for each row, but for sentences.
+pub(crate) fn dense(caption: &str, heads: &[Head], rows: &[Vec<Markup>]) -> Markup {
+    html! { div.dense { (table(caption, heads, rows)) } }
+}
+
 /// Names with their values.
 pub(crate) fn facts(pairs: &[(&str, Markup)]) -> Markup {
     html! { dl.facts { @for (name, value) in pairs { div { dt { (name) } dd { (value) } } } } }

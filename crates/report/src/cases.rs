@@ -176,3 +176,51 @@ fn campaign(row: &Row<'_>) -> Result<Case, rusqlite::Error> {
         comments: row.get("comments")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use bellwether_store::{Comment, Writer};
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_nanos(second * 1_000_000_000)
+    }
+
+    #[test]
+    fn a_case_is_decided_by_a_label_or_an_acknowledgement_until_it_changes() {
+        let room = tempfile::tempdir().unwrap();
+        let mut writer = Writer::open(&room.path().join("x.db"), "key").unwrap();
+        let db = writer.reader().connection();
+        for (incident, updated) in [(1, 10), (2, 20), (3, 30)] {
+            db.execute(
+                "INSERT INTO incidents (incident, kind, severity, subject, opened_at, updated_at, state, calls, exposed_minutes,
+                     exposed_money, fraud_probability, evidence)
+                 VALUES (?1, 'scan', 'warning', 's', 5, ?2, 'opened', 1, 0, 0, 0.5, '[\"e\"]')",
+                [incident, at(updated).as_nanos()],
+            )
+            .unwrap();
+        }
+        db.execute("UPDATE incidents SET merged_into = 3 WHERE incident = 1", []).unwrap();
+        let undecided = |writer: &Writer| -> Vec<String> {
+            let cases = Reports::of(writer.reader()).incident_cases(None, 10).unwrap();
+            cases.into_iter().filter(Case::is_undecided).map(|case| case.name).collect()
+        };
+        let name = |incident: i64| IncidentId::new(incident).name();
+        assert_eq!(undecided(&writer), [name(3), name(2)], "the latest first, and no alias");
+        let acknowledgement = Acknowledgement { at: at(25), by: "ada".to_owned() };
+        for incident in [2, 3] {
+            writer.acknowledge("incident", &name(incident), &acknowledgement).unwrap();
+        }
+        assert_eq!(undecided(&writer), [name(3)], "it changed afterwards");
+        writer.label("incident", &name(3), None, Some("fraud"), "operator").unwrap();
+        assert!(undecided(&writer).is_empty());
+        let comment = Comment { at: at(26), by: "ada".to_owned(), text: "x".to_owned() };
+        writer.add_comment("incident", &name(2), &comment).unwrap();
+        let cases = Reports::of(writer.reader()).incident_cases(Some(at(30)), 10).unwrap();
+        assert_eq!(
+            cases.iter().map(|case| (case.comments, case.evidence.len())).collect::<Vec<_>>(),
+            [(1, 1)]
+        );
+    }
+}

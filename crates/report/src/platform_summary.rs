@@ -117,3 +117,41 @@ impl Reports<'_> {
         Ok(select.query_row([print], |r| Ok((r.get(0)?, r.get(1)?)))?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bellwether_store::Writer;
+
+    use super::*;
+
+    #[test]
+    fn a_summary_says_what_the_whole_answer_says() {
+        let room = tempfile::tempdir().unwrap();
+        let writer = Writer::open(&room.path().join("x.db"), "key").unwrap();
+        let db = writer.reader().connection();
+        db.execute_batch(
+            "INSERT INTO fingerprints (fingerprint, readable, method, sip_author, sdp_author, family)
+                 VALUES ('f2-1', 'sip2|m=INVITE|h=Via', 'INVITE', 's2-1', 'd2-1', 'k2-1');
+             WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 29)
+             INSERT INTO calls (id, call, call_id, from_tag, started_at, caller, callee, caller_kind, callee_kind, source,
+                 destination, transport, user_agent, fingerprint, sip_author, origin, first_access_side, has_identity, is_sensitive)
+             SELECT i + 1, i, 'c' || i, 't', i * 1000000000, 'a' || (i % 7), 'b', 'k', 'k', '192.0.2.' || (i % 5) || ':5060', 'd',
+                 'udp', 'agent ' || (i % 2), 'f2-1', 's2-1', 'o', 'unknown', 0, 0 FROM n;",
+        )
+        .unwrap();
+        let reports = Reports::of(writer.reader());
+        let summary = reports.platform_summary("s2-1").unwrap().unwrap();
+        let whole = reports.show_fingerprint("s2-1").unwrap().unwrap();
+        assert_eq!(
+            (&summary["callers"], &summary["sources"], &summary["counted_calls"]),
+            (&json!(7), &json!(5), &json!(30))
+        );
+        // Scored calls: there are none here.
+        for (name, value) in
+            summary.iter().filter(|(name, _)| !["calls", "counted_calls"].contains(&name.as_str()))
+        {
+            assert_eq!(Some(value), whole.get(name), "{name}");
+        }
+        assert_eq!(reports.platform_summary("f2-2").unwrap(), None);
+    }
+}

@@ -101,3 +101,46 @@ impl Reports<'_> {
         Ok(recent)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bellwether_store::Writer;
+
+    use super::*;
+
+    #[test]
+    fn figures_count_the_calls_of_the_span_and_say_when_there_are_too_many() {
+        let room = tempfile::tempdir().unwrap();
+        let writer = Writer::open(&room.path().join("x.db"), "key").unwrap();
+        assert_eq!(Reports::of(writer.reader()).recent(Span::from_secs(60)).unwrap(), Recent::default());
+        writer
+            .reader()
+            .connection()
+            .execute_batch(
+                "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 20999)
+                 INSERT INTO calls (id, call, call_id, from_tag, started_at, caller, callee, caller_kind, callee_kind, callee_country,
+                     source, destination, transport, fingerprint, sip_author, origin, first_access_side, has_identity, is_sensitive)
+                 SELECT i + 1, i, 'c' || i, 't', i * 1000000000, 'a', 'b', 'k', 'k', iif(i % 2 = 0, '49', NULL), 's', 'd', 'udp', 'f',
+                     'a', 'o', 'unknown', 0, 0 FROM n;
+                 INSERT INTO outcomes (id, answered_at, ended_at, access_side, trunk_id, duplicates, retransmissions, hops, forks,
+                     reinvites, cancelled)
+                 VALUES (21000, 20999000000000, 21002000000000, 'inbound', 'carrier', 0, 0, 1, 0, 0, 0);
+                 INSERT INTO scores (id, stage, at, score, disposition, signals) VALUES (20999, 1, 1, 1.0, 'quarantine', '[]');",
+            )
+            .unwrap();
+        let reports = Reports::of(writer.reader());
+        let minute = reports.recent(Span::from_secs(60)).unwrap();
+        assert_eq!(
+            (minute.all.calls, minute.all.answered, minute.all.quarantine, minute.all.not_judged),
+            (60, 1, 1, 59)
+        );
+        assert!(!minute.is_cut && (minute.all.talk_s - 3.0).abs() < 1e-9);
+        assert_eq!(
+            (minute.countries["49"].calls, minute.countries[""].calls, minute.trunks["carrier"].calls),
+            (30, 30, 1)
+        );
+        let day = reports.recent(Span::from_secs(86_400)).unwrap();
+        assert_eq!((day.all.calls, day.is_cut), (MAX_COUNTED as u64, true));
+        assert_eq!(day.hours.values().map(|hour| hour.calls).sum::<u64>(), day.all.calls);
+    }
+}

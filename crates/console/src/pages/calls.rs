@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::countries;
 use crate::format::{NONE, cut, span, t, time};
 use crate::link;
-use crate::parts::{Head, address, badge, code, dialled, nothing, pager, party, score, table, thing};
+use crate::parts::{Head, address, badge, code, dense, dialled, nothing, pager, party, score, thing};
 use crate::route::Rendered;
 
 /// Calls of one page.
@@ -167,7 +167,7 @@ pub(crate) fn list(caption: &str, lines: &[CallLine]) -> Markup {
         Head::Text("Result"),
         Head::Text("Part of"),
     ];
-    html! { div.dense { (table(caption, &heads, &rows)) } }
+    dense(caption, &heads, &rows)
 }
 
 fn row(line: &CallLine) -> Vec<Markup> {

@@ -10,8 +10,8 @@ use crate::fields::Fields;
 use crate::format::{count, cut, decimal, maybe_moment, moment, nanos, t, time};
 use crate::link;
 use crate::parts::{
-    Head, address, badge, before, dialled, facts, figure, maybe_badge, nothing, pager, party, score, section,
-    table, thing,
+    Head, address, badge, before, dense, dialled, facts, figure, maybe_badge, nothing, pager, party, score,
+    section, thing,
 };
 use crate::route::Rendered;
 use crate::svg::Paint;
@@ -41,7 +41,7 @@ pub(crate) fn list(context: &Context<'_>) -> Result<Rendered, StoreError> {
         h1 { "Campaigns" }
         p.lead { "Calls of one origin under changing numbers. Notifications are senders that tell many people something and do not hide." }
         @if rows.is_empty() { (nothing("No campaign was found.")) } @else {
-            (table("Campaigns, the latest first", &[
+            (dense("Campaigns, the latest first", &[
                 Head::Text("Campaign"), Head::Text("Kind"), Head::Number("Calls"), Head::Number("Mean score"), Head::Text("First call"),
                 Head::Text("Last call"), Head::Long("Strongest link"), Head::Text("State"),
             ], &rows))
@@ -203,7 +203,7 @@ fn members(context: &Context<'_>, name: &str, all: i64) -> Result<Markup, StoreE
     let first = (skip > 0).then(|| format!("{path}#members"));
     Ok(html! {
         @if rows.is_empty() { (nothing("No further members.")) } @else {
-            (table("Calls with the reason of their membership, the first ones first", &[
+            (dense("Calls with the reason of their membership, the first ones first", &[
                 Head::Text("Started"), Head::Number("Score"), Head::Text("Caller"), Head::Text("Dialled"), Head::Text("Source"), Head::Number("Strength"), Head::Long("Reason"),
             ], &rows))
         }

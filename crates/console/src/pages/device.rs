@@ -122,6 +122,15 @@ fn facts_of(of: Fields<'_>) -> Markup {
             "Class of noise",
             html! { (text(of.text("class"))) @if let Some(expected) = of.text("expected_class") { " expected " (t(expected)) } },
         ),
+        (
+            "Other subscribers",
+            html! {
+                @let others: Vec<&str> = of.texts("other_aors").collect();
+                @if others.is_empty() { (NONE) }
+                @for other in others.iter().take(MAX_CANDIDATES) { (thing("device", other, 36)) " " }
+            },
+        ),
+        ("Changes of address", html! { (count(of.list("moves").len() as i64)) }),
         ("First seen", maybe_moment(of.text("first_seen"))),
         ("Last seen", maybe_moment(of.text("last_seen"))),
     ])

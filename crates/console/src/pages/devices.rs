@@ -8,7 +8,7 @@ use super::plain;
 use crate::context::Context;
 use crate::format::{NONE, count, cut, fixed, signed, t, time};
 use crate::link;
-use crate::parts::{Head, badge, nothing, pager, table, text, thing};
+use crate::parts::{Head, badge, dense, nothing, pager, text, thing};
 use crate::route::Rendered;
 
 /// Subscribers of one page.
@@ -23,7 +23,7 @@ pub(crate) fn list(context: &Context<'_>) -> Result<Rendered, StoreError> {
         h1 { "Devices" }
         p.lead { "Devices in use, by subscriber, each with the verdict about its right to the account." }
         @if rows.is_empty() { (nothing("No registration was seen.")) } @else {
-            (table("Devices, by address of record", &[
+            (dense("Devices, by address of record", &[
                 Head::Text("Subscriber"), Head::Text("Device"), Head::Text("Verdict"), Head::Text("Stack"), Head::Text("Class"),
                 Head::Number("Skew ppm"), Head::Text("95 % interval"), Head::Number("Calls"), Head::Number("Addresses"), Head::Text("Last seen"),
             ], &rows))
@@ -35,7 +35,7 @@ pub(crate) fn list(context: &Context<'_>) -> Result<Rendered, StoreError> {
 
 fn row(line: &DeviceLine) -> Vec<Markup> {
     vec![
-        thing("device", &line.aor, 30),
+        thing("device", &line.aor, 22),
         html! { code { (cut(&line.device, 20)) } },
         badge(line.verdict.name()),
         html! {

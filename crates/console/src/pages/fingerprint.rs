@@ -53,7 +53,7 @@ pub(crate) fn page(context: &Context<'_>, id: &str) -> Result<Rendered, StoreErr
             (section("claims", "Claims", &claims(of)))
         }
         (section("reputation", "Reputation over time", &html! {
-            (figure("reputation", &course, &html! { "Reputation at each change of list, and now; 50 is neutral." }, Some(&alone)))
+            @if !of.list("reputation_course").is_empty() { (figure("reputation", &course, &html! { "Reputation at each change of list, and now; 50 is neutral." }, Some(&alone))) }
             (changes(of))
         }))
         (section("words", "The fingerprint in words", &words(of)))
@@ -70,7 +70,10 @@ fn facts_of(of: Fields<'_>) -> Markup {
         ("Reputation", html! { (decimal(of.number("reputation"), 1)) " of 100" }),
         ("List", maybe_badge(of.text("list").filter(|list| *list != "none"))),
         ("Honest parties", html! { (decimal(of.number("honest_parties"), 0)) }),
-        ("Specificity", html! { (decimal(of.number("specificity"), 1)) " bits" }),
+        (
+            "Specificity",
+            html! { (decimal(of.number("specificity"), 1)) @if of.number("specificity").is_some() { " bits" } },
+        ),
         ("Trunks", html! { (decimal(of.number("trunks"), 0)) }),
         ("Family", text(of.text("platform_family"))),
         ("SIP author", text(of.text("sip_author"))),

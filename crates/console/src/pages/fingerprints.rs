@@ -8,7 +8,7 @@ use super::plain;
 use crate::context::Context;
 use crate::format::{NONE, count, cut, decimal, t, time};
 use crate::link;
-use crate::parts::{Head, badge, maybe_badge, nothing, pager, table, text, thing};
+use crate::parts::{Head, badge, dense, maybe_badge, nothing, pager, text, thing};
 use crate::route::Rendered;
 
 /// Platforms of one page, and User-Agents of one row.
@@ -25,7 +25,7 @@ pub(crate) fn list(context: &Context<'_>) -> Result<Rendered, StoreError> {
         h1 { "Fingerprints" }
         p.lead { "Platforms by the structure of their messages, whatever number, address or User-Agent they show. Those with most scored calls come first." }
         @if rows.is_empty() { (nothing("No fingerprint is known.")) } @else {
-            (table("Platforms", &[
+            (dense("Platforms", &[
                 Head::Text("Fingerprint"), Head::Text("Message"), Head::Text("Stack"), Head::Long("User-Agents"), Head::Number("Scored calls"),
                 Head::Number("Reputation"), Head::Text("List"), Head::Text("Label"), Head::Text("Family"), Head::Text("Seen"),
             ], &rows))
@@ -42,7 +42,7 @@ fn row(line: &PlatformLine) -> Vec<Markup> {
         html! { (t(&line.method)) },
         text(line.stack.as_deref()),
         html! {
-            @for (i, agent) in agents.enumerate() { @if i > 0 { ", " } span.agent { (cut(agent, 32)) } }
+            @for (i, agent) in agents.enumerate() { @if i > 0 { ", " } span.agent { (cut(agent, 28)) } }
             @if line.user_agents.len() > MAX_AGENTS { span.muted { " and " (line.user_agents.len() - MAX_AGENTS) " more" } }
             @if line.user_agents.is_empty() { (NONE) }
         },
@@ -54,7 +54,7 @@ fn row(line: &PlatformLine) -> Vec<Markup> {
             badge(&line.list)
         },
         maybe_badge(line.label.as_deref()),
-        text(line.family.as_deref()),
+        html! { (line.family.as_deref().map_or_else(|| t(NONE), |family| cut(family, 12))) },
         line.seen_at.map_or_else(|| html! { (NONE) }, time),
     ]
 }

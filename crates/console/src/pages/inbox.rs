@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::figures::hours;
 use crate::format::{NONE, age, count, cut, decimal, fixed, percent, probability, t, time};
 use crate::link;
-use crate::parts::{Head, badge, figure, nothing, score, section, table, thing, tile};
+use crate::parts::{Head, badge, dense, figure, nothing, score, section, thing, tile};
 use crate::route::Rendered;
 use crate::words::{fraud, rank};
 
@@ -140,7 +140,7 @@ fn notified(cases: &[Case]) -> Markup {
         .collect();
     html! {
         p.lead { "Mass senders that do no fraud by their conduct. None of their calls is quarantined for being in one." }
-        (table(
+        (dense(
             "Notifications without a label",
             &[Head::Text("Campaign"), Head::Number("Calls"), Head::Number("Mean score"), Head::Text("First call"), Head::Text("Last call"), Head::Long("Link")],
             &rows,

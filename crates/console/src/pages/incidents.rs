@@ -12,8 +12,8 @@ use crate::format::{
 };
 use crate::link;
 use crate::parts::{
-    Head, address, badge, before, dialled, facts, figure, maybe_badge, nothing, pager, party, score, section,
-    table, thing,
+    Head, address, badge, before, dense, dialled, facts, figure, maybe_badge, nothing, pager, party, score,
+    section, table, thing,
 };
 use crate::route::Rendered;
 use crate::svg::Paint;
@@ -36,7 +36,7 @@ pub(crate) fn list(context: &Context<'_>) -> Result<Rendered, StoreError> {
         h1 { "Incidents" }
         p.lead { "Fraud that is no robocall campaign: one row for each fraud, whatever number of calls." }
         @if rows.is_empty() { (nothing("No incident was found.")) } @else {
-            (table("Incidents, the latest first", &HEADS, &rows))
+            (dense("Incidents, the latest first", &HEADS, &rows))
         }
         (pager(first, next.as_deref()))
     };
@@ -46,6 +46,7 @@ pub(crate) fn list(context: &Context<'_>) -> Result<Rendered, StoreError> {
 const HEADS: [Head; 10] = [
     Head::Text("Incident"),
     Head::Text("Severity"),
+    Head::Text("State"),
     Head::Long("Subject"),
     Head::Number("Calls"),
     Head::Number("Minutes"),
@@ -53,25 +54,24 @@ const HEADS: [Head; 10] = [
     Head::Number("Probability"),
     Head::Text("Opened"),
     Head::Text("Last change"),
-    Head::Text("State"),
 ];
 
 fn row(case: &Case) -> Vec<Markup> {
     vec![
         html! { a href=(link::to("incident", &case.name)) { (t(case.fraud.as_deref().map_or("incident", fraud))) } },
         maybe_badge(case.severity.as_deref()),
-        html! { (cut(&case.subject, 70)) },
+        html! {
+            @if let Some(label) = &case.label { (badge(label)) }
+            @else if case.is_undecided() { span.badge.plain { "to decide" } }
+            @else { span.badge.plain { "acknowledged" } }
+        },
+        html! { (cut(&case.subject, 44)) },
         html! { (count(case.calls)) },
         html! { (decimal(case.minutes, 0)) },
         html! { (decimal(case.money, 2)) },
         html! { (probability(case.probability)) },
         time(case.opened_at),
         time(case.updated_at),
-        html! {
-            @if let Some(label) = &case.label { (badge(label)) }
-            @else if case.is_undecided() { span.badge.plain { "to decide" } }
-            @else { span.badge.plain { "acknowledged" } }
-        },
     ]
 }
 
@@ -144,7 +144,7 @@ fn members(of: Fields<'_>, name: &str) -> Markup {
     let all = of.list("calls_shown").len();
     html! {
         @if rows.is_empty() { (nothing("The calls of this incident have left the database.")) } @else {
-            (table("Calls of the incident, the first ones first", &[Head::Text("Started"), Head::Number("Score"), Head::Text("Caller"), Head::Text("Dialled"), Head::Text("Source"), Head::Text("Talk")], &rows))
+            (dense("Calls of the incident, the first ones first", &[Head::Text("Started"), Head::Number("Score"), Head::Text("Caller"), Head::Text("Dialled"), Head::Text("Source"), Head::Text("Talk")], &rows))
         }
         @if all > MAX_MEMBERS { p { (fixed(MAX_MEMBERS as f64, 0)) " of " (count(all as i64)) " calls. " a href=(link::with_query("/calls", &[("incident", name)])) { "All calls, the newest first" } } }
     }

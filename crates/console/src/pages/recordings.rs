@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::fields::Fields;
 use crate::format::{NONE, count, decimal, maybe_moment, t};
 use crate::link;
-use crate::parts::{Head, address, facts, maybe_badge, nothing, party, score, section, table, thing};
+use crate::parts::{Head, address, dense, facts, maybe_badge, nothing, party, score, section, thing};
 use crate::route::Rendered;
 
 /// Recordings, and calls of one recording, that a page shows.
@@ -36,7 +36,7 @@ pub(crate) fn list(context: &Context<'_>) -> Result<Rendered, StoreError> {
         h1 { "Recordings" }
         p.lead { "Sounds that several calls play. Only keyed words of the sound are stored, never the sound." }
         @if rows.is_empty() { (nothing("No sound was played by several calls.")) } @else {
-            (table("Recordings", &[
+            (dense("Recordings", &[
                 Head::Text("Recording"), Head::Text("Class"), Head::Text("Player"), Head::Number("Calls"), Head::Number("Callers"), Head::Number("Addresses"),
                 Head::Number("Heard s"), Head::Text("First seen"), Head::Text("Last seen"), Head::Text("Campaign"), Head::Text("Label"),
             ], &rows))
@@ -86,7 +86,7 @@ pub(crate) fn one(context: &Context<'_>, id: &str) -> Result<Rendered, StoreErro
             ("Fingerprints", html! { @for print in of.texts("fingerprints").take(10) { (thing("fingerprint", print, 24)) " " } }),
         ])))
         (section("players", "Calls that play it", &html! {
-            (table("Playbacks, the first ones first", &[
+            (dense("Playbacks, the first ones first", &[
                 Head::Text("Started"), Head::Number("Score"), Head::Text("Caller"), Head::Text("Source"), Head::Text("Fingerprint"), Head::Number("Heard s"),
                 Head::Number("Shared s"), Head::Number("log10 ratio"), Head::Number("Pause depth dB"), Head::Number("Digital silence %"),
             ], &rows))
