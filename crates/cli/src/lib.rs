@@ -30,6 +30,7 @@ mod ladder;
 mod lists;
 mod lockdown;
 mod log;
+mod mcp;
 mod names;
 mod notes;
 mod out;
@@ -106,6 +107,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Replay(args) => replay::run(&cli.common, args),
         Command::Sense(args) => sense::run(&cli.common, args),
         Command::Serve(args) => serve::run(&cli.common, args),
+        Command::Mcp(args) => mcp::run(&cli.common, args),
         Command::Report(args) => report::run(&cli.common, args),
         Command::Show(args) => show::run(&cli.common, args),
         Command::Find(args) => find::run(&cli.common, args),
