@@ -97,5 +97,5 @@ fn described(tool: &Tool) -> rmcp::model::Tool {
     let is_label = matches!(tool.work, Work::Label);
     let hints =
         ToolAnnotations::new().read_only(!is_label).destructive(is_label).idempotent(true).open_world(false);
-    rmcp::model::Tool::new(tool.name, tool.words, schema(tool.arguments)).with_annotations(hints)
+    rmcp::model::Tool::new(tool.name, tool.description, schema(tool.arguments)).with_annotations(hints)
 }

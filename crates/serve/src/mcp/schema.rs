@@ -54,17 +54,17 @@ pub(crate) enum Kind {
 pub(crate) struct Argument {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
-    pub(crate) words: &'static str,
+    pub(crate) description: &'static str,
     pub(crate) is_needed: bool,
 }
 
 impl Argument {
-    pub(crate) const fn new(name: &'static str, kind: Kind, words: &'static str) -> Self {
-        Self { name, kind, words, is_needed: false }
+    pub(crate) const fn new(name: &'static str, kind: Kind, description: &'static str) -> Self {
+        Self { name, kind, description, is_needed: false }
     }
 
-    pub(crate) const fn needed(name: &'static str, kind: Kind, words: &'static str) -> Self {
-        Self { name, kind, words, is_needed: true }
+    pub(crate) const fn needed(name: &'static str, kind: Kind, description: &'static str) -> Self {
+        Self { name, kind, description, is_needed: true }
     }
 
     fn schema(&self) -> Value {
@@ -78,7 +78,7 @@ impl Argument {
             Kind::OneOf(values) => json!({"type": "string", "enum": values}),
         };
         if let Some(members) = schema.as_object_mut() {
-            members.insert("description".to_owned(), self.words.into());
+            members.insert("description".to_owned(), self.description.into());
         }
         schema
     }
