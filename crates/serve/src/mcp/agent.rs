@@ -22,7 +22,7 @@ use crate::guard::Client;
 pub(crate) enum Admission {
     /// The rights of the one agent on standard input and output.
     Fixed(Rights),
-    /// Those of the client of each request.
+    /// The rights of the client of each request.
     ByClient {
         /// True if the server asks for a login. Without one nobody may label: each program of the machine could.
         is_login_on: bool,

@@ -10,7 +10,7 @@ use crate::state::Numbers;
 const TOKEN: usize = 32;
 const MIN_DIGITS: usize = 4;
 
-/// What a tool reads over.
+/// Reports and key for one use of a tool.
 pub(crate) struct Context<'r> {
     pub(crate) reports: Reports<'r>,
     pub(crate) numbers: &'r Numbers,
@@ -56,7 +56,10 @@ impl Context<'_> {
                 return Ok(token.clone());
             }
         }
-        Ok(tokens.into_iter().next().unwrap_or_default())
+        // A name of which nothing is known is no fault: no call has it.
+        tokens.into_iter().next().ok_or_else(|| {
+            ToolError::refused("a party is a number, a token or an address, and known if it is shortened")
+        })
     }
 
     /// The address of record or contact as the database has it; none if no registration has it.

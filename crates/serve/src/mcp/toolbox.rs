@@ -18,7 +18,7 @@ use crate::problem::Problem;
 use crate::readers::Readers;
 use crate::state::{Numbers, State};
 
-/// What an agent may do.
+/// The rights of an agent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Rights {
     /// True if the operator allows labels.
