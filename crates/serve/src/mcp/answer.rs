@@ -14,7 +14,7 @@ pub(crate) const MAX_ROWS: usize = 100;
 const MAX_DATA: usize = 60 * 1024;
 
 /// Octets of one row of a list.
-const MAX_ROW: usize = 8 * 1024;
+const MAX_ROW: usize = 4 * 1024;
 
 /// Names of shortened lists that an answer gives.
 const MAX_CUTS: usize = 20;
@@ -22,6 +22,9 @@ const MAX_CUTS: usize = 20;
 /// Steps by which a value is shortened until it fits: the most items of a list, and the most columns of a text.
 const STEPS: [(usize, usize); 7] =
     [(MAX_ROWS, 2000), (50, 1000), (20, 500), (10, 300), (5, 200), (2, 100), (1, 40)];
+
+/// The same for rows of a list, which tell enough to choose one of them.
+const STEPS_OF_ROWS: [(usize, usize); 4] = [(10, 1000), (5, 300), (2, 100), (1, 40)];
 
 /// The lists that were shortened: by path, the number of items that stayed, and of those that there were.
 type Cuts = BTreeMap<String, (usize, usize)>;
@@ -39,7 +42,7 @@ impl Answer {
     /// The whole of one thing. `go_on` names the way to the parts that are left out.
     pub(crate) fn of(data: Map<String, Value>, go_on: &'static str) -> Self {
         let mut cuts = Cuts::new();
-        let data = match fitted(&Value::Object(data), MAX_DATA, &mut cuts) {
+        let data = match fitted(&Value::Object(data), (MAX_DATA, &STEPS), &mut cuts) {
             Value::Object(data) => data,
             other => Map::from_iter([("value".to_owned(), other)]),
         };
@@ -55,9 +58,11 @@ impl Answer {
 
     /// A page of a list.
     pub(crate) fn of_rows(name: &str, rows: Rows, next_cursor: Option<String>) -> Self {
-        let go_on = next_cursor
-            .is_some()
-            .then_some("call the tool again with the same arguments and cursor = next_cursor");
+        let go_on = match (&next_cursor, rows.cuts.is_empty()) {
+            (Some(_), _) => Some("call the tool again with the same arguments and cursor = next_cursor"),
+            (None, false) => Some("the show tools have more of the shortened lists"),
+            (None, true) => None,
+        };
         let data = Map::from_iter([(name.to_owned(), Value::Array(rows.rows))]);
         Self { data, cuts: rows.cuts, next_cursor, go_on }
     }
@@ -99,7 +104,7 @@ impl Rows {
     /// Adds a row. Returns false if it does not fit any more.
     pub(crate) fn push(&mut self, row: Map<String, Value>) -> bool {
         let mut cuts = Cuts::new();
-        let row = fitted(&Value::Object(row), MAX_ROW, &mut cuts);
+        let row = fitted(&Value::Object(row), (MAX_ROW, &STEPS_OF_ROWS), &mut cuts);
         let octets = octets_of(&row);
         if self.rows.len() == MAX_ROWS || self.octets + octets > MAX_DATA {
             return false;
@@ -119,11 +124,11 @@ impl Rows {
 }
 
 /// A value with harmless text that has at most some octets as JSON.
-fn fitted(value: &Value, most: usize, cuts: &mut Cuts) -> Value {
+fn fitted(value: &Value, (most, steps): (usize, &[(usize, usize)]), cuts: &mut Cuts) -> Value {
     let mut last = Value::Null;
-    for (items, columns) in STEPS {
+    for limits in steps {
         cuts.clear();
-        last = shortened(value, (items, columns), "", cuts);
+        last = shortened(value, *limits, "", cuts);
         if octets_of(&last) <= most {
             return last;
         }
@@ -213,7 +218,7 @@ mod tests {
         let mut rows = Rows::default();
         let row = || Map::from_iter([("a".to_owned(), json!("y".repeat(1500)))]);
         while rows.push(row()) {}
-        assert!((30..45).contains(&rows.len()), "{}", rows.len());
+        assert!((55..62).contains(&rows.len()), "{}", rows.len());
         assert!(parsed(Answer::of_rows("rows", rows, Some("1".to_owned()))).0 < 64 * 1024);
         let mut rows = Rows::default();
         while rows.push(Map::new()) {}
