@@ -419,7 +419,8 @@ fn list_named(name: &str) -> Result<OperatorList, FieldError> {
 }
 
 /// The effects in words, a sentence each.
-pub(crate) fn sentences(effects: &Effects) -> Vec<String> {
+#[must_use]
+pub fn sentences(effects: &Effects) -> Vec<String> {
     let calls = |n: u64| if n == 1 { "1 call".to_owned() } else { format!("{n} calls") };
     let mut lines: Vec<String> = effects
         .dispositions

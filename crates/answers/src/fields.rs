@@ -67,13 +67,17 @@ impl<'a> Fields<'a> {
         text.trim().parse().map(Some).map_err(|_| FieldError::new(name, format!("is not {what}")))
     }
 
-    /// A text without a phone number: no seven digits with nothing but separators between them.
+    /// A text without a phone number.
     pub(crate) fn masked(self, name: &str) -> Result<Option<String>, FieldError> {
         let found = self.text(name)?;
-        let is_number = found.as_deref().is_some_and(|text| {
-            let parts = text.split(|c: char| !(c.is_ascii_digit() || " +-().".contains(c)));
-            parts.map(|part| part.chars().filter(char::is_ascii_digit).count()).any(|digits| digits >= 7)
-        });
+        let is_number = found.as_deref().is_some_and(has_number);
         if is_number { Err(FieldError::new(name, "is an unmasked phone number")) } else { Ok(found) }
     }
+}
+
+/// True if a text has a phone number: seven digits with nothing but separators between them.
+#[must_use]
+pub fn has_number(text: &str) -> bool {
+    let parts = text.split(|c: char| !(c.is_ascii_digit() || " +-().".contains(c)));
+    parts.map(|part| part.chars().filter(char::is_ascii_digit).count()).any(|digits| digits >= 7)
 }

@@ -28,9 +28,9 @@ mod request;
 mod socket;
 
 pub use answer::{Basis, Reason, ScoreAnswer};
-pub use change::{Change, ChangeError, Done, Performer};
+pub use change::{Change, ChangeError, Done, Performer, sentences};
 pub use desk::{Desk, DeskError, DeskOptions, LocalDesk, Question, Reply, Vitals};
-pub use fields::FieldError;
+pub use fields::{FieldError, has_number};
 pub use invite::{AskedInvite, InviteError, InviteReader};
 pub use request::{ScoreRequest, parse_telemetry};
 pub use socket::{Listener, RemoteDesk, socket_path};

@@ -4,6 +4,7 @@ mod devices;
 mod extract;
 mod feedback;
 mod judging;
+mod mcp;
 mod report;
 mod runs;
 mod serve;
@@ -20,6 +21,7 @@ pub(crate) use devices::{ClassAction, ClassArgs, InventoryAction, InventoryArgs,
 pub(crate) use extract::{CaptureArgs, ExtractArgs, LadderArgs};
 pub(crate) use feedback::{LabelArgs, LabelKind, LabelValue, ListAction, ListKind, ListsArgs, TelemetryArgs};
 pub(crate) use judging::{EvaluateArgs, ExportAs, ListName, ReputationAction, ReputationArgs};
+pub(crate) use mcp::McpArgs;
 pub(crate) use report::{ReportArgs, WatchArgs, What};
 pub(crate) use runs::{DoctorArgs, ReplayArgs, SenseArgs, StampsBy};
 pub(crate) use serve::ServeArgs;
@@ -144,6 +146,10 @@ pub(crate) enum Command {
     /// Beside a sensor the server asks the sensor. Over a finished database it answers by the last state. Without login only
     /// the loopback interface is served.
     Serve(ServeArgs),
+    /// Serve the reports as tools to an agent on standard input and output (Model Context Protocol)
+    ///
+    /// The tools only read; --allow-label adds one that labels. Answers are bounded and hold no clear number (docs/mcp.md).
+    Mcp(McpArgs),
     /// Print a report of the database
     Report(ReportArgs),
     /// Watch live calls, incidents and losses in the terminal, until SIGINT or SIGTERM
@@ -212,7 +218,8 @@ impl Command {
             }
             Self::Report(args) => !args.schema,
             Self::Serve(args) => args.new_token.is_none(),
-            Self::Show(_)
+            Self::Mcp(_)
+            | Self::Show(_)
             | Self::Watch(_)
             | Self::Find(_)
             | Self::Extract(_)

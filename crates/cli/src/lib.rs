@@ -34,6 +34,7 @@ mod lists;
 mod lockdown;
 mod log;
 mod manual;
+mod mcp;
 mod names;
 mod notes;
 mod out;
@@ -111,6 +112,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Replay(args) => replay::run(&cli.common, args),
         Command::Sense(args) => sense::run(&cli.common, args),
         Command::Serve(args) => serve::run(&cli.common, args),
+        Command::Mcp(args) => mcp::run(&cli.common, args),
         Command::Report(args) => report::run(&cli.common, args),
         Command::Watch(args) => watch::run(&cli.common, args),
         Command::Show(args) => show::run(&cli.common, args),

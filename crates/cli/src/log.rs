@@ -56,7 +56,9 @@ impl Subscriber for Log {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && self.levels.would_enable(metadata.target(), metadata.level())
+        // The library of the agents' protocol logs whole requests, which may have numbers in clear text.
+        let is_request = metadata.target().starts_with("rmcp");
+        metadata.is_event() && !is_request && self.levels.would_enable(metadata.target(), metadata.level())
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {

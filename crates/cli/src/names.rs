@@ -69,17 +69,8 @@ impl<'a, 'c> Names<'a, 'c> {
             return Ok(vec![self.whole_token(digits)?]);
         }
         let tokeniser = self.ids.tokeniser_of_database()?;
-        let mut tokens = vec![token(tokeniser, named.user, named.host.as_deref().unwrap_or_default())];
-        if named.host.is_none() && tokeniser.privacy() == Privacy::Tokens {
-            tokens.extend(other_spelling(named.user).map(|user| token(tokeniser, &user, "")));
-            for host in self.reports().hosts()? {
-                let of_host = token(tokeniser, named.user, &host);
-                if !tokens.contains(&of_host) {
-                    tokens.push(of_host);
-                }
-            }
-        }
-        Ok(tokens)
+        let hosts = if named.host.is_none() { self.reports().hosts()? } else { Vec::new() };
+        Ok(tokens_of(tokeniser, &named, &hosts))
     }
 
     /// The one token that begins with these digits.
@@ -111,6 +102,26 @@ impl<'a, 'c> Names<'a, 'c> {
             several => Err(ambiguous(repeatable(text), several)),
         }
     }
+}
+
+/// The tokens that a text in clear may have: none if it is no name.
+pub(crate) fn tokens_in(tokeniser: &Tokeniser, text: &str, hosts: &[String]) -> Vec<String> {
+    Named::read(text).map_or_else(Vec::new, |named| tokens_of(tokeniser, &named, hosts))
+}
+
+/// The tokens of a name: one as a rule. A name without a host has one in each of the hosts, and a number one in its other spelling.
+fn tokens_of(tokeniser: &Tokeniser, named: &Named<'_>, hosts: &[String]) -> Vec<String> {
+    let mut tokens = vec![token(tokeniser, named.user, named.host.as_deref().unwrap_or_default())];
+    if named.host.is_none() && tokeniser.privacy() == Privacy::Tokens {
+        tokens.extend(other_spelling(named.user).map(|user| token(tokeniser, &user, "")));
+        for host in hosts {
+            let of_host = token(tokeniser, named.user, host);
+            if !tokens.contains(&of_host) {
+                tokens.push(of_host);
+            }
+        }
+    }
+    tokens
 }
 
 fn token(tokeniser: &Tokeniser, user: &str, host: &str) -> String {

@@ -5,14 +5,17 @@ use std::time::{Duration, Instant};
 use bellwether_answers::{Change, Desk, Performer, Question, RemoteDesk, Reply, socket_path};
 use bellwether_app::{DatabaseHold, Desks, Installation, InstallationKey, Stop, now};
 use bellwether_base::Timestamp;
-use bellwether_enrich::Tokeniser;
+use bellwether_enrich::{Privacy, Tokeniser};
 use bellwether_recorder::Recorder;
-use bellwether_serve::{MakeDesk, NewToken, RedirectRules, Scopes, ServeError, ServeOptions, Server};
+use bellwether_serve::{
+    MakeDesk, NewToken, RedirectRules, Scopes, ServeError, ServeOptions, Server, TokensIn,
+};
 use bellwether_store::Effects;
 
 use crate::args::{Common, ServeArgs};
 use crate::config::Config;
 use crate::lockdown::{self, Needs};
+use crate::names;
 use crate::notes::{note, tell_operator};
 use crate::out;
 use crate::outcome::{Exit, Failure};
@@ -159,7 +162,9 @@ fn options(
     is_beside_sensor: bool,
 ) -> Result<ServeOptions, Failure> {
     let performer = Performer::new(tokeniser.clone());
-    let wire = tokeniser.clone();
+    let (wire, agents) = (tokeniser.clone(), tokeniser.clone());
+    let has_tokens = tokeniser.privacy() == Privacy::Tokens;
+    let tokens_in: TokensIn = Box::new(move |text, hosts| names::tokens_in(&agents, text, hosts));
     Ok(ServeOptions {
         tls: config.tls(),
         access: config.access(),
@@ -169,6 +174,7 @@ fn options(
         make_desk,
         open_reader: reader_opener(common, config)?,
         tokens_of: Box::new(move |clear| performer.tokens_of(clear)),
+        tokens_in: has_tokens.then_some(tokens_in),
         wire_id_of: Box::new(move |call_id| wire.wire_id(call_id)),
         try_out: try_out(common, config)?,
         now,
@@ -179,7 +185,7 @@ fn options(
 }
 
 /// Tries changes out on a recorder of its own, as `--dry-run` does.
-fn try_out(common: &Common, config: &Config) -> Result<bellwether_serve::TryOut, Failure> {
+pub(crate) fn try_out(common: &Common, config: &Config) -> Result<bellwether_serve::TryOut, Failure> {
     let (common, config) = (common.clone(), config.clone());
     Ok(Box::new(move |change: &Change| -> Result<Effects, String> {
         let opened = open_installation(&common, &config).map_err(|e| e.shown().to_string())?;
@@ -189,7 +195,8 @@ fn try_out(common: &Common, config: &Config) -> Result<bellwether_serve::TryOut,
     }))
 }
 
-fn tokeniser(common: &Common, config: &Config) -> Result<Tokeniser, Failure> {
+/// The tokeniser of the installation, whose key must be there.
+pub(crate) fn tokeniser(common: &Common, config: &Config) -> Result<Tokeniser, Failure> {
     let mut warn = |text: String| note(common, &text);
     let key = InstallationKey::read(&config.key_file, &common.db, &mut warn)?;
     let key = key.ok_or_else(|| Failure::Usage(format!("there is no key file {}", config.key_file)))?;
@@ -197,7 +204,7 @@ fn tokeniser(common: &Common, config: &Config) -> Result<Tokeniser, Failure> {
 }
 
 /// True if a sensor answers at a socket.
-fn answers(path: &std::path::Path) -> bool {
+pub(crate) fn answers(path: &std::path::Path) -> bool {
     matches!(RemoteDesk::new(path.to_path_buf()).ask(&Question::Vitals), Reply::Vitals(_))
 }
 
@@ -221,7 +228,8 @@ fn new_token(name: &str, scopes: &str) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn failure(error: ServeError) -> Failure {
+/// A failure of the server as one of the command.
+pub(crate) fn failure(error: ServeError) -> Failure {
     match error {
         ServeError::Option(text) => Failure::Usage(text),
         error => Failure::Work(error.to_string()),

@@ -132,6 +132,7 @@ fn route_of(request: &Request) -> &'static str {
         Some("/readyz") => "readyz",
         Some("/metrics") => "metrics",
         Some("/openapi.json") => "openapi",
+        Some("/mcp") => "mcp",
         Some("/act/{what}") => "act",
         Some("/assets/{*path}") => "assets",
         _ => "page",

@@ -3,6 +3,8 @@
 //! [`Server`] answers on one TCP address. Questions about calls go to desks ([`bellwether_answers::Desk`]), one thread each. Pages and
 //! metrics read the database on threads of their own. All queues are bounded, and a full one is answered with 503 at once.
 //!
+//! Agents use the reports as tools of the Model Context Protocol, under `/mcp` or on standard input and output ([`serve_stdio`]).
+//!
 //! The runtime of tokio runs on one thread inside this crate, and nothing else of the program is asynchronous.
 //!
 //! This crate must never know packets, statements of SQL, arguments or configuration text.
@@ -24,6 +26,7 @@ mod auth;
 mod counters;
 mod desks;
 mod guard;
+mod mcp;
 mod metrics;
 mod options;
 mod pages;
@@ -35,6 +38,7 @@ mod state;
 mod tls;
 
 pub use auth::{NewToken, Scope, Scopes};
-pub use options::{Access, MakeDesk, OpenReader, ServeError, ServeOptions, TlsFiles, TryOut};
+pub use mcp::{McpOptions, serve_stdio};
+pub use options::{Access, MakeDesk, OpenReader, ServeError, ServeOptions, TlsFiles, TokensIn, TryOut};
 pub use redirect::RedirectRules;
 pub use server::Server;

@@ -18,6 +18,9 @@ pub type OpenReader = Box<dyn Fn() -> Result<Reader, StoreError> + Send + Sync>;
 /// Tries a change out: what would follow it, in a form for people, or why it cannot be made.
 pub type TryOut = Box<dyn Fn(&Change) -> Result<Effects, String> + Send + Sync>;
 
+/// Turns a name in clear text into the tokens that it may have, in each of some domains.
+pub type TokensIn = Box<dyn Fn(&str, &[String]) -> Vec<String> + Send + Sync>;
+
 /// A failure of the server.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -74,6 +77,8 @@ pub struct ServeOptions {
     pub open_reader: OpenReader,
     /// Turns a clear number into tokens.
     pub tokens_of: Box<dyn Fn(&str) -> Vec<String> + Send + Sync>,
+    /// Turns a name in clear text into tokens, for agents. None if numbers are stored in clear text: agents are then refused.
+    pub tokens_in: Option<TokensIn>,
     /// The keyed hash of a Call-ID as it was on the wire.
     pub wire_id_of: Box<dyn Fn(&str) -> i64 + Send + Sync>,
     /// Tries changes out for the preview of the console.

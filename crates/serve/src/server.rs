@@ -25,7 +25,7 @@ use crate::guard::{Peer, Rates, guard};
 use crate::options::check;
 use crate::readers::Readers;
 use crate::state::{Numbers, State};
-use crate::{Access, RedirectRules, ServeError, ServeOptions, TlsFiles, metrics, pages, redirect, tls};
+use crate::{Access, RedirectRules, ServeError, ServeOptions, TlsFiles, mcp, metrics, pages, redirect, tls};
 
 /// Threads that answer about scores, and threads that read for pages.
 const DESKS: usize = 2;
@@ -48,6 +48,7 @@ const LOOKS_EVERY: Duration = Duration::from_millis(100);
 pub struct Server {
     socket: std::net::TcpListener,
     acceptor: Option<TlsAcceptor>,
+    has_agents: bool,
     state: Arc<State>,
     redirect: Option<(std::net::UdpSocket, RedirectRules)>,
 }
@@ -78,6 +79,7 @@ impl Server {
             socket.local_addr().map_err(|e| ServeError::Io("the socket has no address".to_owned(), e))?;
         let open = Arc::new(options.open_reader);
         let desks = (0..DESKS).map(|_| (options.make_desk)()).collect::<Result<Vec<_>, _>>()?;
+        let has_agents = options.tokens_in.is_some();
         let hosts = hosts_of(listen.ip(), &options.host_names);
         let state = State {
             desks: Desks::start(desks, "desk")?,
@@ -88,7 +90,11 @@ impl Server {
             counters: Counters::default(),
             feed: Feed::start(&open)?,
             kept: State::kept(),
-            lookup: Arc::new(Numbers { tokens_of: options.tokens_of, wire_id_of: options.wire_id_of }),
+            lookup: Arc::new(Numbers {
+                tokens_of: options.tokens_of,
+                tokens_in: options.tokens_in.unwrap_or_else(|| Box::new(|_, _| Vec::new())),
+                wire_id_of: options.wire_id_of,
+            }),
             try_out: Arc::new(options.try_out),
             now: options.now,
             hosts,
@@ -98,7 +104,7 @@ impl Server {
             version: options.version,
             metrics: Default::default(),
         };
-        Ok(Self { socket, acceptor, state: Arc::new(state), redirect: options.redirect })
+        Ok(Self { socket, acceptor, has_agents, state: Arc::new(state), redirect: options.redirect })
     }
 
     /// The address that clients use.
@@ -117,10 +123,10 @@ impl Server {
         let url = self.url();
         let wrong = |e| ServeError::Io("no runtime".to_owned(), e);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(wrong)?;
-        let Self { socket, acceptor, state, redirect } = self;
+        let Self { socket, acceptor, has_agents, state, redirect } = self;
         runtime.block_on(async move {
             let socket = TcpListener::from_std(socket).map_err(wrong)?;
-            let router = router(&state);
+            let router = router(&state, has_agents);
             let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
             if let Some((socket, rules)) = redirect {
                 tokio::spawn(redirect::run(socket, rules, Arc::clone(&state)));
@@ -162,8 +168,13 @@ fn hosts_of(listen: std::net::IpAddr, names: &[String]) -> Vec<String> {
     own.into_iter().chain([listen.to_string()]).chain(names.iter().cloned()).collect()
 }
 
-fn router(state: &Arc<State>) -> Router {
-    Router::new()
+fn router(state: &Arc<State>, has_agents: bool) -> Router {
+    let agents = if has_agents {
+        Router::new().route_service("/mcp", mcp::service(state, MAX_BODY))
+    } else {
+        Router::new()
+    };
+    agents
         .route("/api/v1/score", post(score::ask))
         .route("/api/v1/score/{fingerprint}", get(score::of_fingerprint))
         .route("/api/v1/telemetry/call", post(feedback::telemetry))

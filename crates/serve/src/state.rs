@@ -14,7 +14,7 @@ use crate::auth::Clients;
 use crate::counters::Counters;
 use crate::desks::Desks;
 use crate::guard::Rates;
-use crate::options::TryOut;
+use crate::options::{TokensIn, TryOut};
 use crate::readers::Readers;
 
 /// Answers that are kept for the time when the sensor does not answer.
@@ -50,6 +50,7 @@ pub(crate) struct State {
 /// The installation's key, for searches by clear numbers.
 pub(crate) struct Numbers {
     pub(crate) tokens_of: Box<dyn Fn(&str) -> Vec<String> + Send + Sync>,
+    pub(crate) tokens_in: TokensIn,
     pub(crate) wire_id_of: Box<dyn Fn(&str) -> i64 + Send + Sync>,
 }
 
