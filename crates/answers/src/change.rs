@@ -4,10 +4,12 @@ use bellwether_base::Timestamp;
 use bellwether_enrich::{Tokeniser, stored_aor};
 use bellwether_recorder::Recorder;
 use bellwether_scoring::{OperatorEntry, OperatorList, OperatorSubject};
-use bellwether_store::{Acknowledgement, AuditEntry, Comment, Effects, Labelled, StoreError, Telemetry};
+use bellwether_store::{
+    Acknowledgement, AuditEntry, Comment, Effects, Labelled, Reader, StoreError, Telemetry, Writer,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::FieldError;
+use crate::{FieldError, has_number};
 
 /// A change of the operator, or of a system that acts for one.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -106,7 +108,29 @@ pub enum Change {
     },
 }
 
+/// Kinds of entries of the operator's lists.
+const KINDS_OF_ENTRIES: [&str; 6] = ["number", "peer", "network", "fingerprint", "family", "recording"];
+
+/// The times of a change.
+#[derive(Clone, Copy, Debug)]
+pub struct When {
+    /// The time of the act, by the clock of the wall.
+    pub noted_at: Timestamp,
+    /// True over a finished database: no call can still change.
+    pub is_over: bool,
+}
+
 impl Change {
+    /// Refuses numbers in free text, which would be stored as they are.
+    fn check(&self) -> Result<(), FieldError> {
+        let (name, text) = match self {
+            Self::Label { reason, .. } | Self::ListAdd { reason, .. } => ("reason", reason),
+            Self::Comment { text, .. } => ("text", text),
+            _ => return Ok(()),
+        };
+        if has_number(text) { Err(FieldError::new(name, "has an unmasked phone number")) } else { Ok(()) }
+    }
+
     /// True if the scores of earlier calls may follow it.
     const fn has_effects(&self) -> bool {
         !matches!(self, Self::Acknowledge { .. } | Self::Comment { .. } | Self::Login { .. })
@@ -207,28 +231,29 @@ impl Performer {
         Self { tokeniser }
     }
 
-    /// Carries a change out at a time. Results for earlier calls are committed with it, and the audit log names the author.
+    /// Carries a change out. Results for earlier calls are committed with it, and the audit log names the author.
     ///
     /// # Errors
     /// If a value is wrong, the subject is unknown, or the database fails.
-    pub fn perform(
-        &self,
-        recorder: &mut Recorder,
-        change: &Change,
-        now: Timestamp,
-    ) -> Result<Done, ChangeError> {
+    pub fn perform(&self, recorder: &mut Recorder, change: &Change, when: When) -> Result<Done, ChangeError> {
+        change.check()?;
         if !change.has_effects() {
-            let words = self.store(recorder, change, now)?;
-            self.audit(recorder, change, now)?;
-            return Ok(Done { words, effects: Vec::new() });
+            let words = self.store(recorder.writer(), change, when.noted_at)?;
+            self.audit(recorder.writer(), change, when.noted_at)?;
+            return Ok(Done { words: words.0, effects: Vec::new() });
         }
         recorder.writer().watch_effects()?;
-        let words = self.store(recorder, change, now);
-        let words = words.and_then(|words| Ok(recorder.apply_labels().map(|()| words)?));
+        let stored =
+            recorder.change_feedback(when.is_over, |writer| self.store(writer, change, when.noted_at));
         let effects = recorder.writer().effects();
         recorder.writer().end_watching()?;
-        let words = words?;
-        self.audit(recorder, change, now)?;
+        let (words, is_changed) = stored?;
+        if matches!(change, Change::Approve { .. }) {
+            recorder.judge_all_devices()?;
+        }
+        if is_changed {
+            self.audit(recorder.writer(), change, when.noted_at)?;
+        }
         Ok(Done { words, effects: sentences(&effects?) })
     }
 
@@ -242,22 +267,32 @@ impl Performer {
         change: &Change,
         now: Timestamp,
     ) -> Result<Effects, ChangeError> {
+        change.check()?;
         recorder.writer().try_out()?;
-        self.store(recorder, change, now)?;
+        self.store(recorder.writer(), change, now)?;
         recorder.apply_labels()?;
         Ok(recorder.writer().effects()?)
     }
 
-    fn audit(&self, recorder: &mut Recorder, change: &Change, now: Timestamp) -> Result<(), ChangeError> {
+    fn audit(&self, writer: &mut Writer, change: &Change, now: Timestamp) -> Result<(), ChangeError> {
         let Some(mut entry) = change.with_tokens(self).audit_entry(now) else { return Ok(()) };
         // A Call-ID on the wire may name a party. Reports print the masked form.
-        entry.id = self.shown_id(recorder, &entry.kind, &entry.id)?;
-        Ok(recorder.writer().add_audit_entry(&entry)?)
+        entry.id = self.shown_id(writer.reader(), &entry.kind, &entry.id)?;
+        Ok(writer.add_audit_entry(&entry)?)
     }
 
-    fn store(&self, recorder: &mut Recorder, change: &Change, now: Timestamp) -> Result<String, ChangeError> {
+    /// Stores a change. Returns what was done, and false if nothing changed.
+    fn store(
+        &self,
+        writer: &mut Writer,
+        change: &Change,
+        now: Timestamp,
+    ) -> Result<(String, bool), ChangeError> {
+        let done = |words: String| Ok((words, true));
         match change {
-            Change::Label { kind, id, label, author, .. } => self.label(recorder, kind, id, label, author),
+            Change::Label { kind, id, label, author, .. } => {
+                self.label(writer, kind, id, label, author).and_then(done)
+            }
             Change::ListAdd { list, kind, value, reason, author, until } => {
                 let list = list_named(list)?;
                 let entry = OperatorEntry {
@@ -269,30 +304,37 @@ impl Performer {
                     until: until.map(Timestamp::from_nanos),
                 };
                 if let OperatorSubject::Recording(recording) = entry.subject
-                    && !recorder.reader().has_recording(recording)?
+                    && !writer.reader().has_recording(recording)?
                 {
                     return Err(ChangeError::Missing(format!("there is no recording {value}")));
                 }
-                let former = recorder.writer().add_to_list(&entry)?;
+                let former = writer.add_to_list(&entry)?;
                 let what = match former {
                     None => "is on",
                     Some(of) if of == list => "was on, and has the new reason and end on",
                     Some(_) => "was on the other list, and is on",
                 };
-                Ok(format!("the {kind} {} {what} the {} list", entry.subject.value(), list.name()))
+                done(format!("the {kind} {} {what} the {} list", entry.subject.value(), list.name()))
             }
             Change::ListRemove { list, kind, value, .. } => {
                 let list = list_named(list)?;
+                if !KINDS_OF_ENTRIES.contains(&kind.as_str()) {
+                    return Err(FieldError::new(
+                        "kind",
+                        format!("is none of {}", KINDS_OF_ENTRIES.join(", ")),
+                    )
+                    .into());
+                }
                 // What no entry can be is on no list.
                 let Ok(subject) = self.subject(kind, value) else {
-                    return Ok(format!("the {} list has no such entry", list.name()));
+                    return Ok((format!("the {} list has no such entry", list.name()), false));
                 };
                 let (name, value) = (list.name(), subject.value());
-                if recorder.writer().remove_from_list(list, &subject)? {
-                    Ok(format!("the {kind} {value} is no longer on the {name} list"))
+                if writer.remove_from_list(list, &subject)? {
+                    done(format!("the {kind} {value} is no longer on the {name} list"))
                 } else {
                     // Removing twice leads to the same list.
-                    Ok(format!("the {kind} {value} was not on the {name} list"))
+                    Ok((format!("the {kind} {value} was not on the {name} list"), false))
                 }
             }
             Change::Telemetry { call_id, fraud_score, disposition, talk_time_seconds, agent_id, at } => {
@@ -304,40 +346,41 @@ impl Performer {
                     agent_id: agent_id.clone(),
                     at: Timestamp::from_nanos(*at),
                 };
-                let is_known = recorder.writer().telemetry(&told, Some(self.tokeniser.wire_id(call_id)))?;
-                Ok(if is_known { "the telemetry is stored" } else { "the call is unknown" }.to_owned())
+                let is_known = writer.telemetry(&told, Some(self.tokeniser.wire_id(call_id)))?;
+                done(if is_known { "the telemetry is stored" } else { "the call is unknown" }.to_owned())
             }
             Change::Acknowledge { kind, id, author } => {
                 if !["incident", "campaign"].contains(&kind.as_str()) {
                     return Err(FieldError::new("kind", "is not incident or campaign").into());
                 }
+                self.check_subject(writer.reader(), kind, id)?;
                 let seen = Acknowledgement { at: now, by: author.clone() };
-                recorder.writer().acknowledge(kind, id, &seen)?;
-                Ok(format!("the {kind} {id} is acknowledged"))
+                writer.acknowledge(kind, id, &seen)?;
+                done(format!("the {kind} {id} is acknowledged"))
             }
             Change::Comment { kind, id, text, author } => {
-                let id = &self.shown_id(recorder, kind, id)?;
+                let id = &self.shown_id(writer.reader(), kind, id)?;
+                self.check_subject(writer.reader(), kind, id)?;
                 let comment = Comment { at: now, by: author.clone(), text: text.clone() };
-                recorder.writer().add_comment(kind, id, &comment)?;
-                Ok(format!("the comment about the {kind} {id} is stored"))
+                writer.add_comment(kind, id, &comment)?;
+                done(format!("the comment about the {kind} {id} is stored"))
             }
-            Change::Login { author, .. } => Ok(format!("{author} is logged in")),
+            Change::Login { author, .. } => done(format!("{author} is logged in")),
             Change::Approve { aor, device, .. } => {
                 let stored = stored_aor(aor, &self.tokeniser)
                     .ok_or_else(|| FieldError::new("aor", "is no address of record"))?;
-                if !recorder.reader().device_names(&stored)?.contains(device) {
+                if !writer.reader().device_names(&stored)?.contains(device) {
                     return Err(ChangeError::Missing(format!("there is no device {device} of {stored}")));
                 }
-                recorder.writer().approve(&stored, device, now)?;
-                recorder.judge_all_devices()?;
-                Ok(format!("the device {device} of {stored} is approved"))
+                writer.approve(&stored, device, now)?;
+                done(format!("the device {device} of {stored} is approved"))
             }
         }
     }
 
     fn label(
         &self,
-        recorder: &mut Recorder,
+        writer: &mut Writer,
         kind: &str,
         id: &str,
         label: &str,
@@ -354,7 +397,7 @@ impl Performer {
             _ => return Err(FieldError::new("label", "is not fraud, legit or none").into()),
         };
         let wire_id = (kind == "call").then(|| self.tokeniser.wire_id(id));
-        let done = recorder.writer().label(kind, id, wire_id, text, author)?;
+        let done = writer.label(kind, id, wire_id, text, author)?;
         let what = match done {
             Labelled::Missing => return Err(ChangeError::Missing(format!("there is no {kind} {id}"))),
             Labelled::Known => "had that label already",
@@ -365,10 +408,19 @@ impl Performer {
         Ok(format!("the {kind} {id} {what}"))
     }
 
+    /// Refuses a subject that the database does not have.
+    fn check_subject(&self, reader: &Reader, kind: &str, id: &str) -> Result<(), ChangeError> {
+        if reader.has_subject(kind, id)? {
+            return Ok(());
+        }
+        // The text may be a number: it is not repeated.
+        Err(ChangeError::Missing(format!("there is no such {kind}")))
+    }
+
     /// The name of a subject as reports print it.
-    fn shown_id(&self, recorder: &Recorder, kind: &str, id: &str) -> Result<String, StoreError> {
+    fn shown_id(&self, reader: &Reader, kind: &str, id: &str) -> Result<String, StoreError> {
         let shown = match kind {
-            "call" => recorder.reader().call_on_the_wire(self.tokeniser.wire_id(id))?,
+            "call" => reader.call_on_the_wire(self.tokeniser.wire_id(id))?,
             _ => None,
         };
         Ok(shown.unwrap_or_else(|| id.to_owned()))

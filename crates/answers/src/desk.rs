@@ -1,5 +1,6 @@
 //! The desk that answers questions.
 
+use std::net::IpAddr;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use bellwether_scoring::{KnownParties, Settings};
 use bellwether_store::StoreError;
 use serde::{Deserialize, Serialize};
 
-use crate::change::Performer;
+use crate::change::{Performer, When};
 use crate::{Basis, Change, ChangeError, Done, InviteReader, ScoreAnswer, ScoreRequest};
 
 /// Longest wait for the writer, which may be in a commit or behind a lock of another program.
@@ -104,6 +105,8 @@ pub struct DeskOptions {
     pub clock: Option<fn() -> Timestamp>,
     /// The time of a finished database.
     pub stands_at: Timestamp,
+    /// The time of the wall, at which changes are noted.
+    pub wall: fn() -> Timestamp,
     /// True if the telemetry and labels of this desk name the author that the question gives.
     pub errands: SyncSender<Errand>,
 }
@@ -129,6 +132,13 @@ impl LocalDesk {
 
     fn score(&self, request: &ScoreRequest) -> Result<ScoreAnswer, DeskError> {
         if let Some(answer) = self.call(request)? {
+            // The operator's lists precede a stored score.
+            if answer.basis == Basis::Cached {
+                let of_parties = self.parties(request)?;
+                if of_parties.reason_codes.iter().any(|code| code == "operator_blocked") {
+                    return Ok(of_parties);
+                }
+            }
             return Ok(answer);
         }
         match &request.invite {
@@ -142,14 +152,22 @@ impl LocalDesk {
         let Some(call_id) = request.call_id.as_deref() else { return Ok(None) };
         let wire_id = self.options.invites.tokeniser.wire_id(call_id);
         let name = CallName { call_id, wire_id, from_tag: request.from_tag.as_deref() };
+        // A caller chooses its Call-ID, and may choose that of another call. Behind an own server the address is that server's.
+        let site = &self.options.invites.site;
+        let asked = request.source_ip.filter(|source| !site.is_own(*source));
+        let is_from = |source: IpAddr| asked.is_none_or(|asked| asked.to_canonical() == source);
         if let Some(known) = self.advisor.find(&name)
+            && is_from(known.source)
             && let Some(forecast) = self.advisor.present(known.call)
         {
             let answer = ScoreAnswer::of_forecast(&forecast, Basis::Live);
             return Ok(Some(self.with_platform(ScoreAnswer { known: true, ..answer }, &known.fingerprint)?));
         }
         let stored = self.advisor.reader().stored_score(call_id, wire_id, name.from_tag)?;
-        let Some(stored) = stored else { return Ok(None) };
+        // Where the INVITE is at hand, it decides about a call that is not followed any more.
+        let Some(stored) = stored.filter(|stored| request.invite.is_none() && is_from(stored.source)) else {
+            return Ok(None);
+        };
         let age = self.now().since(stored.at).as_nanos().max(0) / 1_000_000;
         let answer = ScoreAnswer::of_stored(&stored, age.cast_unsigned());
         self.with_platform(answer, &stored.fingerprint).map(Some)
@@ -174,7 +192,7 @@ impl LocalDesk {
         let shown = asked.print.as_ref().map(|print| {
             reader.facts_of_message(print, asked.author.as_ref(), asked.call.user_agent.as_deref())
         });
-        let answer = match self.advisor.foresee(&asked.call, shown.as_ref())? {
+        let answer = match self.advisor.forecast(&asked.call, shown.as_ref())? {
             Some(forecast) => ScoreAnswer::of_forecast(&forecast, Basis::Live),
             None => ScoreAnswer::not_judged(),
         };
@@ -235,13 +253,16 @@ impl LocalDesk {
 
     /// Hands a change to the writer's thread, and waits for it.
     fn change(&self, change: &Change) -> Result<Done, DeskError> {
+        if !self.advisor.reader().is_in_place() {
+            let text = "the database was removed or replaced; start the program again";
+            return Err(DeskError::Unavailable(text.to_owned()));
+        }
         let (to, from) = sync_channel(1);
         let (change, performer) = (change.clone(), self.performer.clone());
-        let now = (self.options.clock.unwrap_or(|| Timestamp::MIN))();
-        let now = now.max(self.options.stands_at);
+        let when = When { noted_at: (self.options.wall)(), is_over: self.options.clock.is_none() };
         let errand: Errand = Box::new(move |recorder| {
             // Nobody waits any more if the desk was dropped or the time ran out.
-            let _ = to.send(performer.perform(recorder, &change, now));
+            let _ = to.send(performer.perform(recorder, &change, when));
         });
         let busy = || DeskError::Unavailable("the writer is busy".to_owned());
         self.options.errands.try_send(errand).map_err(|_| busy())?;

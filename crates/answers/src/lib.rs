@@ -28,7 +28,7 @@ mod request;
 mod socket;
 
 pub use answer::{Basis, Reason, ScoreAnswer};
-pub use change::{Change, ChangeError, Done, Performer, sentences};
+pub use change::{Change, ChangeError, Done, Performer, When, sentences};
 pub use desk::{Desk, DeskError, DeskOptions, LocalDesk, Question, Reply, Vitals};
 pub use fields::{FieldError, has_number};
 pub use invite::{AskedInvite, InviteError, InviteReader};

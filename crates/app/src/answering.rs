@@ -47,6 +47,7 @@ impl Desks {
             settings,
             clock: stands_at.is_none().then_some(clock::now),
             stands_at: at,
+            wall: clock::now,
             errands: recorder.accept_errands(),
         };
         Ok(Some(Self { first: std::sync::Mutex::new(first), options, open_reader }))

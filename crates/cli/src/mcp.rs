@@ -1,7 +1,7 @@
 //! `bellwether mcp`: the reports as tools for one agent on standard input and output.
 
 use bellwether_answers::{
-    Change, Desk, DeskError, Done, Performer, Question, RemoteDesk, Reply, Vitals, socket_path,
+    Change, Desk, DeskError, Done, Performer, Question, RemoteDesk, Reply, Vitals, When, socket_path,
 };
 use bellwether_app::{Desks, Installation, Stop, now};
 use bellwether_enrich::Privacy;
@@ -28,6 +28,7 @@ pub(crate) fn run(common: &Common, args: &McpArgs) -> Result<Exit, Failure> {
     let stop = Stop::on_signals()?;
     let needs = Needs {
         captures: common.signatures.iter().chain(&common.stir_certs).cloned().collect(),
+        writes: None,
         is_lasting: false,
         // The sensor's socket answers about scores.
         is_networked: true,
@@ -81,7 +82,6 @@ impl MomentaryDesk {
     fn score(&self, question: &Question) -> Result<Reply, DeskError> {
         let opened = open_installation(&self.common, &self.config).map_err(unavailable)?;
         let Installation { key, tokeniser, mut recorder } = opened;
-        let stands_at = recorder.reader().moment()?;
         let invites = invite_reader_of(&self.common, &self.config, key.hash_key(), &tokeniser);
         let opener = reader_opener(&self.common, &self.config).map_err(unavailable)?;
         let invites = invites.map_err(unavailable)?;
@@ -95,7 +95,11 @@ impl MomentaryDesk {
         let opened = open_installation(&self.common, &self.config).map_err(unavailable)?;
         let Installation { tokeniser, mut recorder, .. } = opened;
         let stands_at = recorder.reader().moment()?;
-        let done = Performer::new(tokeniser).perform(&mut recorder, change, stands_at)?;
+        let done = Performer::new(tokeniser).perform(
+            &mut recorder,
+            change,
+            When { noted_at: now(), is_over: true },
+        )?;
         recorder.close()?;
         Ok(done)
     }

@@ -122,7 +122,7 @@ fn a_question_foresees_the_score_that_the_packets_bring() {
             ),
             (&call.call_id, &call.caller, &call.dialled, call.fingerprint, &call.deployment, &call.origin),
         );
-        let twice = [(); 2].map(|()| advisor.foresee(asked, Some(&shown)).unwrap().unwrap());
+        let twice = [(); 2].map(|()| advisor.forecast(asked, Some(&shown)).unwrap().unwrap());
         assert_eq!(twice[0], twice[1], "a question changes nothing");
         recorder.push(row);
         recorder.commit(true).unwrap();

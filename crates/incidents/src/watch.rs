@@ -353,7 +353,7 @@ impl Watch {
 
     /// The open incident that a call would belong to if it came now. Nothing is counted.
     #[must_use]
-    pub fn foresee(&self, start: &CallStart<'_>) -> Option<IncidentId> {
+    pub fn forecast(&self, start: &CallStart<'_>) -> Option<IncidentId> {
         self.known_incident(&self.call_of(start))
     }
 

@@ -1,5 +1,6 @@
 //! Questions about calls, answered beside the recorder.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bellwether_base::{CallId, LruTable, Timestamp};
@@ -45,6 +46,8 @@ pub struct KnownCall {
     pub started_at: Timestamp,
     /// Its fingerprint.
     pub fingerprint: String,
+    /// The address that it came from.
+    pub source: IpAddr,
     from_tag: String,
 }
 
@@ -69,6 +72,7 @@ impl SharedCalls {
             call: row.call,
             started_at: row.started_at,
             fingerprint: row.fingerprint.as_str().to_owned(),
+            source: row.source.ip(),
             from_tag: row.from_tag.to_string(),
         };
         let mut calls = self.hold();
@@ -141,14 +145,14 @@ impl Advisor {
     ///
     /// # Errors
     /// If the database fails.
-    pub fn foresee(
+    pub fn forecast(
         &self,
         row: &CallRow,
         shown: Option<&PlatformFacts>,
     ) -> Result<Option<Forecast>, StoreError> {
         let mut failure = None;
         let forecast =
-            self.engine.hold().foresee(row, shown, &mut self.reader.history(&self.nothing, &mut failure));
+            self.engine.hold().forecast(row, shown, &mut self.reader.history(&self.nothing, &mut failure));
         failure.map_or(Ok(forecast), Err)
     }
 

@@ -281,6 +281,41 @@ impl Recorder {
         self.commit(true)
     }
 
+    /// Makes a change of the operator's feedback while this recorder lives on, and applies it to the stored calls. An engine without
+    /// knowledge does that, as in a process that only changes a label: what follows does not depend on what this run has seen. Then
+    /// the engine of this run takes the feedback over. With `is_over` no call of this run can still change.
+    ///
+    /// # Errors
+    /// If the change fails, or the database does.
+    pub fn change_feedback<T, E: From<StoreError>>(
+        &mut self,
+        is_over: bool,
+        change: impl FnOnce(&mut Writer) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.commit(true)?;
+        let Some(live) = &self.scoring else { return change(&mut self.writer) };
+        let mut cold = live.renewed();
+        cold.read_labels(&self.writer, &mut self.failure)?;
+        let done = change(&mut self.writer)?;
+        if cold.read_labels(&self.writer, &mut self.failure)? {
+            cold.apply_feedback_to_past(&self.writer, &mut self.failure);
+        }
+        self.check()?;
+        self.writer.forget();
+        cold.flush_dirty();
+        self.writer.commit(true, Some(cold.to_write()))?;
+        if let Some(live) = &mut self.scoring {
+            if is_over {
+                live.take_over_labels(&self.writer, &mut self.failure)?;
+            } else {
+                live.read_labels(&self.writer, &mut self.failure)?;
+            }
+        }
+        self.check()?;
+        self.commit(true)?;
+        Ok(done)
+    }
+
     /// Deletes rows that are older than the retention allows. Returns how many.
     ///
     /// # Errors

@@ -29,6 +29,23 @@ impl Scoring {
         }
     }
 
+    /// Scoring without knowledge, for what follows from a change for stored calls.
+    pub(crate) fn renewed(&self) -> Self {
+        Self::new(self.engine.hold().renewed())
+    }
+
+    /// Takes over changed feedback and drops what follows for earlier calls.
+    pub(crate) fn take_over_labels(
+        &mut self,
+        writer: &Writer,
+        failure: &mut Option<StoreError>,
+    ) -> Result<(), StoreError> {
+        let earlier = std::mem::take(&mut self.changes);
+        self.read_labels(writer, failure)?;
+        self.changes = earlier;
+        Ok(())
+    }
+
     /// The engine. Questions wait while it is held.
     pub(crate) fn engine(&self) -> MutexGuard<'_, ScoringEngine> {
         self.engine.hold()

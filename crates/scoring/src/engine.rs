@@ -2,7 +2,7 @@
 
 mod campaigns;
 mod feedback;
-mod foresight;
+mod forecast;
 mod incidents;
 mod legs;
 mod membership;
@@ -25,7 +25,7 @@ use smallvec::SmallVec;
 
 use self::feedback::Feedback;
 pub use self::feedback::SenderLabels;
-pub use self::foresight::{Forecast, KnownParties};
+pub use self::forecast::{Forecast, KnownParties};
 pub(crate) use self::incidents::words as incident_words;
 use self::recordings::PlayedRecordings;
 use self::senders::{SenderName, end_of, whole_secs};
@@ -86,6 +86,7 @@ struct Caller {
 /// Scores calls.
 pub struct ScoringEngine {
     settings: Settings,
+    key: HashKey,
     rules: Rules,
     keys: Keys,
     now: Timestamp,
@@ -155,6 +156,7 @@ impl ScoringEngine {
         Self {
             rules: Rules::of(&settings),
             settings,
+            key,
             now: Timestamp::MIN,
             since: None,
             calls_seen: 0,
@@ -191,6 +193,12 @@ impl ScoringEngine {
             reads_again: false,
             keys,
         }
+    }
+
+    /// An engine without any knowledge, with the same settings and key.
+    #[must_use]
+    pub fn renewed(&self) -> Self {
+        Self::new(self.settings.clone(), self.key)
     }
 
     /// The settings in use.

@@ -2,7 +2,7 @@
 
 mod arrivals;
 mod clusters;
-mod foresight;
+mod forecast;
 #[cfg(test)]
 mod tests;
 mod verdicts;

@@ -30,6 +30,7 @@ mod mcp;
 mod metrics;
 mod options;
 mod pages;
+mod patient;
 mod problem;
 mod readers;
 mod redirect;

@@ -72,11 +72,16 @@ fn read(first: Reader, from: &Mutex<Receiver<Job>>, open: &OpenReader) {
     loop {
         let job = from.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
-        // A database that was replaced by another file is opened anew.
-        if reader.refresh().is_err()
-            && let Ok(again) = open()
-        {
-            reader = again;
+        // A database that was removed or replaced by another file is not read any more.
+        if !reader.is_in_place() || reader.refresh().is_err() {
+            match open() {
+                Ok(again) => reader = again,
+                Err(e) => {
+                    tracing::warn!("the database cannot be opened: {e}");
+                    // The sender of the reply is dropped, and the client told of a fault.
+                    continue;
+                }
+            }
         }
         job(&reader);
     }

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bellwether_answers::{ScoreAnswer, ScoreRequest};
-use bellwether_sip::{Message, Method, Name, StartLine};
+use bellwether_sip::{Message, Method, Name, StartLine, Via};
 use ipnet::IpNet;
 use tokio::net::UdpSocket;
 use tokio::sync::Semaphore;
@@ -141,7 +141,7 @@ async fn respond(octets: &[u8], from: SocketAddr, rules: &RedirectRules, state: 
     match method {
         Method::Ack => None,
         Method::Invite => {
-            let answer = ask(&message, octets, state).await;
+            let answer = ask(&message, octets, rules, state).await;
             let (status, phrase, lines) = rules.outcome(&answer);
             response(&message, from, (status, phrase), &lines)
         }
@@ -150,12 +150,13 @@ async fn respond(octets: &[u8], from: SocketAddr, rules: &RedirectRules, state: 
     }
 }
 
-async fn ask(message: &Message<'_>, octets: &[u8], state: &State) -> ScoreAnswer {
+async fn ask(message: &Message<'_>, octets: &[u8], rules: &RedirectRules, state: &State) -> ScoreAnswer {
     let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
     let request = ScoreRequest {
         call_id: message.call_id().map(text),
+        from_tag: message.from().and_then(|from| from.tag()).map(text),
         invite: Some(octets.to_vec()),
-        source_ip: origin(message),
+        source_ip: origin(message, rules),
         wait_ms: WAITS_MS,
         ..ScoreRequest::default()
     };
@@ -163,9 +164,16 @@ async fn ask(message: &Message<'_>, octets: &[u8], state: &State) -> ScoreAnswer
     crate::api::score::answer(state, request).await.unwrap_or_else(|_| ScoreAnswer::neutral())
 }
 
-/// The address from which the first hop received the INVITE: `received` of the last Via, else its host (RFC 3261, 18.2.1).
-fn origin(message: &Message<'_>) -> Option<IpAddr> {
-    let via = message.vias().flatten().last()?;
+/// The address from which the peers received the INVITE. Each hop writes into the Via below its own where the request came from
+/// (RFC 3261, 18.2.1), so the first Via below those of the peers was written by one of them. What stands further below is the
+/// caller's own text.
+fn origin(message: &Message<'_>, rules: &RedirectRules) -> Option<IpAddr> {
+    let addresses = message.vias().skip(1).map(|via| address_of(&via?));
+    addresses.into_iter().find(|address| address.is_none_or(|address| !is_peer(rules, address)))?
+}
+
+/// `received` of a Via, else its host if that is an address.
+fn address_of(via: &Via<'_>) -> Option<IpAddr> {
     let received = via.params.get("received").and_then(|param| param.value);
     let text = std::str::from_utf8(received.unwrap_or(via.host)).ok()?;
     text.trim_matches(['[', ']']).parse().ok()
@@ -183,13 +191,15 @@ fn response(
     let mut out = format!("SIP/2.0 {status} {phrase}\r\n").into_bytes();
     let mut is_first = true;
     for via in message.all(Name::Via) {
-        out.extend_from_slice(b"Via: ");
-        out.extend(via.value.iter().map(one_line));
-        // The response goes back to where the request came from (RFC 3581, 4).
-        if std::mem::take(&mut is_first) {
-            out.extend_from_slice(format!(";received={}", from.ip().to_canonical()).as_bytes());
+        for value in bellwether_sip::comma_values(via.value) {
+            out.extend_from_slice(b"Via: ");
+            out.extend(value.iter().map(one_line));
+            // The response goes back to where the request came from (RFC 3581, 4).
+            if std::mem::take(&mut is_first) {
+                out.extend_from_slice(format!(";received={}", from.ip().to_canonical()).as_bytes());
+            }
+            out.extend_from_slice(b"\r\n");
         }
-        out.extend_from_slice(b"\r\n");
     }
     if is_first {
         return None;
@@ -271,7 +281,30 @@ mod tests {
         assert_eq!(text.as_bytes(), made());
         assert!(text.starts_with("SIP/2.0 503 Service Unavailable\r\nVia: SIP/2.0/UDP 10.0.0.2;branch=z9hG4bK1;received=10.0.0.2\r\n"));
         assert!(text.contains("To: <sip:b@x>;tag=bw") && text.contains("CSeq: 7 INVITE\r\n"), "{text}");
-        assert_eq!(origin(&message), Some(IpAddr::from([203, 0, 113, 9])));
+    }
+
+    #[test]
+    fn the_callers_own_via_is_no_origin() {
+        let peers = RedirectRules { peers: vec!["10.0.0.0/24".parse().unwrap()], ..RedirectRules::default() };
+        let of = |text: &str| origin(&Message::parse(text.as_bytes()), &peers);
+        let real = Some(IpAddr::from([203, 0, 113, 9]));
+        assert_eq!(of(INVITE), real);
+        // A proxy of the peers in between, and a Via that the caller invented below its own.
+        let proxied = INVITE.replace(
+            "Via: SIP/2.0/UDP 198",
+            "Via: SIP/2.0/UDP 10.0.0.7;branch=z9hG4bKx\r\nVia: SIP/2.0/UDP 198",
+        );
+        assert_eq!(of(&proxied), real);
+        for invented in ["192.0.2.77", "10.0.0.3", "foo.invalid"] {
+            let forged =
+                proxied.replace("From:", &format!("Via: SIP/2.0/UDP {invented};branch=z9hG4bKy\r\nFrom:"));
+            assert_eq!(of(&forged), real, "{invented}");
+        }
+        assert_eq!(
+            of(&INVITE
+                .replace("198.51.100.9;branch=z9hG4bK0;received=203.0.113.9", "foo.invalid;branch=z9hG4bK0")),
+            None
+        );
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The server: one thread with the runtime, which accepts connections and answers requests.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -23,6 +25,7 @@ use crate::counters::Counters;
 use crate::desks::Desks;
 use crate::guard::{Peer, Rates, guard};
 use crate::options::check;
+use crate::patient::Patient;
 use crate::readers::Readers;
 use crate::state::{Numbers, State};
 use crate::{Access, RedirectRules, ServeError, ServeOptions, TlsFiles, mcp, metrics, pages, redirect, tls};
@@ -33,6 +36,9 @@ const READERS: usize = 2;
 
 /// Connections at once. Further ones are closed at once and counted.
 const MAX_CONNECTIONS: usize = 1024;
+
+/// Connections of one address at once, so that one client cannot take all places.
+const MAX_OF_ONE: u32 = 256;
 
 /// Time for a TLS handshake, and for the head of a request; also the longest idle time of a connection.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
@@ -128,6 +134,7 @@ impl Server {
             let socket = TcpListener::from_std(socket).map_err(wrong)?;
             let router = router(&state, has_agents);
             let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+            let hosts = Hosts::default();
             if let Some((socket, rules)) = redirect {
                 tokio::spawn(redirect::run(socket, rules, Arc::clone(&state)));
             }
@@ -140,8 +147,16 @@ impl Server {
                     tokio::time::sleep(LOOKS_EVERY).await;
                     continue;
                 };
-                let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
-                    state.counters.refused_connections.fetch_add(1, Ordering::Relaxed);
+                let ours = hosts.enter(address.ip());
+                let (Some(ours), Ok(place)) = (ours, Arc::clone(&room).try_acquire_owned()) else {
+                    if state
+                        .counters
+                        .refused_connections
+                        .fetch_add(1, Ordering::Relaxed)
+                        .is_multiple_of(10_000)
+                    {
+                        tracing::warn!("a connection of {} is refused: too many are open", address.ip());
+                    }
                     continue;
                 };
                 let (router, acceptor, state) = (router.clone(), acceptor.clone(), Arc::clone(&state));
@@ -149,7 +164,7 @@ impl Server {
                     state.counters.connections.fetch_add(1, Ordering::Relaxed);
                     connection(stream, address, acceptor, router).await;
                     state.counters.connections.fetch_sub(1, Ordering::Relaxed);
-                    drop(place);
+                    drop((place, ours));
                 });
             }
             Ok::<(), ServeError>(())
@@ -159,8 +174,42 @@ impl Server {
     }
 }
 
+/// Open connections by address.
+#[derive(Clone, Default)]
+struct Hosts(Arc<Mutex<BTreeMap<IpAddr, u32>>>);
+
+/// One connection. It is counted until it is dropped.
+struct OfHost {
+    hosts: Hosts,
+    address: IpAddr,
+}
+
+impl Hosts {
+    fn enter(&self, address: IpAddr) -> Option<OfHost> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(address).or_default();
+        if *count >= MAX_OF_ONE {
+            return None;
+        }
+        *count += 1;
+        Some(OfHost { hosts: self.clone(), address })
+    }
+}
+
+impl Drop for OfHost {
+    fn drop(&mut self) {
+        let mut open = self.hosts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.address);
+            }
+        }
+    }
+}
+
 /// Names that the Host header may have. A server on an open address has names that only the operator knows.
-fn hosts_of(listen: std::net::IpAddr, names: &[String]) -> Vec<String> {
+fn hosts_of(listen: IpAddr, names: &[String]) -> Vec<String> {
     if !listen.is_loopback() && names.is_empty() {
         return Vec::new();
     }
@@ -219,7 +268,7 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, pe
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
         .max_buf_size(64 * 1024)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patient::new(stream)), service)
         .await;
     if let Err(e) = served {
         tracing::debug!("a connection ended: {e}");

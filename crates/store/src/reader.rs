@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -19,6 +20,17 @@ use crate::subscriber::Subscriber;
 /// Turns after which the population is counted again: the count reads all calls.
 const POPULATION_LASTS: u32 = 64;
 
+/// Device and number of a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct FileIdentity(u64, u64);
+
+impl FileIdentity {
+    fn of(path: &Path) -> Option<Self> {
+        let found = std::fs::metadata(path).ok()?;
+        Some(Self(found.dev(), found.ino()))
+    }
+}
+
 /// The age of a reader's caches.
 #[derive(Debug, Default)]
 struct Freshness {
@@ -32,6 +44,8 @@ pub struct Reader {
     pub(crate) db: Connection,
     /// The promise that nobody writes, for a database on a read-only medium.
     promise: Option<Promise>,
+    /// The file of the database; none in memory.
+    file: Option<FileIdentity>,
     pub(crate) platforms: Platforms,
     pub(crate) tolerance: Tolerance,
     /// The device classes, once they were asked for.
@@ -64,11 +78,14 @@ impl Reader {
     /// Reads over the connection of a closed writer: the only way to a database in memory.
     #[must_use]
     pub fn from_connection(db: Connection) -> Self {
+        let file =
+            db.path().filter(|path| !path.is_empty()).and_then(|path| FileIdentity::of(Path::new(path)));
         // The signatures that come with the program can be read: a test holds that.
         let platforms = Platforms::new(Signatures::with(None).unwrap_or_default());
         Self {
             db,
             promise: None,
+            file,
             platforms,
             tolerance: Tolerance::default(),
             classes: OnceLock::new(),
@@ -166,6 +183,13 @@ impl Reader {
     /// If the database fails.
     pub fn claim(&self, fingerprint: &str, user_agent: Option<&str>) -> Result<Claim, StoreError> {
         self.platforms.claim(&self.db, fingerprint, user_agent)
+    }
+
+    /// False if the path of the database leads to another file than the one that is open, or to none.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        let Some(path) = self.db.path().filter(|path| !path.is_empty()) else { return true };
+        self.file == FileIdentity::of(Path::new(path))
     }
 
     /// Drops cached knowledge if another connection has written since. A reader that lives long calls it before each task.

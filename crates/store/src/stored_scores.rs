@@ -1,5 +1,7 @@
 //! The stored score of one call, for answers about calls that no engine follows any more.
 
+use std::net::IpAddr;
+
 use bellwether_base::{IncidentId, Timestamp};
 use bellwether_enrich::{AuthorRow, FingerprintRow};
 use bellwether_fingerprint::Claim;
@@ -23,12 +25,20 @@ pub struct StoredScore {
     pub confidence: Option<String>,
     /// The fingerprint.
     pub fingerprint: String,
+    /// The address that it came from.
+    pub source: IpAddr,
     /// The signals.
     pub signals: Vec<StoredSignal>,
     /// The name of the campaign.
     pub campaign: Option<String>,
     /// The incident.
     pub incident: Option<IncidentId>,
+}
+
+/// The address of an endpoint as it is stored.
+fn address_of(endpoint: &str) -> IpAddr {
+    let known = endpoint.parse().map(|socket: std::net::SocketAddr| socket.ip().to_canonical());
+    known.unwrap_or(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED))
 }
 
 impl Reader {
@@ -44,7 +54,7 @@ impl Reader {
     ) -> Result<Option<StoredScore>, StoreError> {
         let mut select = self.db.prepare_cached(
             "SELECT coalesce(s.at, c.started_at), s.score, s.disposition, s.fraud_probability, s.confidence, c.fingerprint,
-                    s.signals, iif(k.kind = 'campaign', k.name, NULL), c.call
+                    s.signals, iif(k.kind = 'campaign', k.name, NULL), c.call, c.source
              FROM calls AS c LEFT JOIN scores AS s ON s.id = c.id LEFT JOIN campaigns AS k ON k.campaign = s.campaign
              WHERE (c.call_id = ?1 OR c.wire_id = ?2) AND (?3 IS NULL OR c.from_tag = ?3)
              ORDER BY c.started_at DESC, c.call DESC LIMIT 1",
@@ -58,6 +68,7 @@ impl Reader {
                     fraud_probability: r.get(3)?,
                     confidence: r.get(4)?,
                     fingerprint: r.get(5)?,
+                    source: address_of(&r.get::<_, String>(9)?),
                     signals: Vec::new(),
                     campaign: r.get(7)?,
                     incident: None,

@@ -1,6 +1,6 @@
 //! Labels of operators, and telemetry of systems behind the switch.
 
-use bellwether_base::Timestamp;
+use bellwether_base::{IncidentId, RecordingId, Timestamp};
 use bellwether_scoring::is_fraud_label;
 use rusqlite::{OptionalExtension, ToSql, params};
 
@@ -41,6 +41,32 @@ impl Reader {
     pub fn has_call(&self, call_id: &str) -> Result<bool, StoreError> {
         let mut select = self.db.prepare_cached("SELECT EXISTS (SELECT 1 FROM calls WHERE call_id = ?1)")?;
         Ok(select.query_row([call_id], |r| r.get(0))?)
+    }
+
+    /// True if the database has a call (by its Call-ID in reports), a fingerprint, a campaign, a recording or an incident of this name.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn has_subject(&self, kind: &str, id: &str) -> Result<bool, StoreError> {
+        let number = match kind {
+            "recording" => RecordingId::named(id).map(RecordingId::get),
+            "incident" => IncidentId::named(id).map(IncidentId::get),
+            _ => None,
+        };
+        let sql = match kind {
+            "call" => return self.has_call(id),
+            "fingerprint" => "SELECT EXISTS (SELECT 1 FROM fingerprints WHERE fingerprint = ?1)",
+            "campaign" => "SELECT EXISTS (SELECT 1 FROM campaigns WHERE name = ?1)",
+            "recording" => "SELECT EXISTS (SELECT 1 FROM recordings WHERE recording = ?1)",
+            "incident" => "SELECT EXISTS (SELECT 1 FROM incidents WHERE incident = ?1)",
+            _ => return Ok(false),
+        };
+        let mut select = self.db.prepare_cached(sql)?;
+        let value: &dyn ToSql = match &number {
+            Some(number) => number,
+            None => &id,
+        };
+        Ok(select.query_row([value], |r| r.get(0))?)
     }
 
     /// The Call-ID in reports of the call whose Call-ID had this token on the wire, see `Tokeniser::wire_id`; of several the

@@ -304,7 +304,7 @@ impl ScoringEngine {
     }
 
     /// The entry of the operator's lists about a call that has not come, and its verdict after the feedback.
-    pub(super) fn foreseen_feedback(
+    pub(super) fn forecast_feedback(
         &self,
         call: &ListedCall,
         party: Cluster,

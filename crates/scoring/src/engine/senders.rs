@@ -439,7 +439,7 @@ impl ScoringEngine {
     }
 
     /// The judgement of the sender of a call that has not come, after the operator's feedback.
-    pub(super) fn foresee_sender(
+    pub(super) fn forecast_sender(
         &self,
         invite: &Invite<'_>,
         access: CallerAccess,
@@ -454,7 +454,7 @@ impl ScoringEngine {
             at: invite.started_at,
         };
         let party = Cluster::Address { address: start.place() };
-        self.foreseen_feedback(&listed, party, self.senders.foresee(&start))
+        self.forecast_feedback(&listed, party, self.senders.forecast(&start))
     }
 
     fn name_sender(&mut self, key: u64, name: SenderName, at: Timestamp) {

@@ -65,10 +65,12 @@ pub(crate) async fn answer(state: &State, request: ScoreRequest) -> Result<Score
     let call_only = ScoreRequest {
         call_id: request.call_id.clone(),
         from_tag: request.from_tag.clone(),
+        source_ip: request.source_ip,
         ..ScoreRequest::default()
     };
     while may_wait && Instant::now() < until {
-        let answer = once(state, call_only.clone()).await?;
+        // A fault is told by the last question.
+        let Ok(answer) = once(state, call_only.clone()).await else { break };
         if answer.known {
             return Ok(count(state, key, answer));
         }
@@ -90,15 +92,6 @@ pub(crate) async fn answer(state: &State, request: ScoreRequest) -> Result<Score
 enum Failed {
     Unavailable(String),
     Problem(Problem),
-}
-
-impl From<Failed> for Problem {
-    fn from(failed: Failed) -> Self {
-        match failed {
-            Failed::Unavailable(why) => DeskError::Unavailable(why).into(),
-            Failed::Problem(problem) => problem,
-        }
-    }
 }
 
 async fn once(state: &State, request: ScoreRequest) -> Result<ScoreAnswer, Failed> {

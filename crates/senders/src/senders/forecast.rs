@@ -10,7 +10,7 @@ impl Senders {
     /// The verdict of a call that has not come. Nothing is counted and no other verdict changes, so the answer does not
     /// include what the call itself would add to its clusters.
     #[must_use]
-    pub fn foresee(&self, call: &CallStart) -> Verdict {
+    pub fn forecast(&self, call: &CallStart) -> Verdict {
         let key = call.place();
         let number = self.numbers.value(call.number);
         let sessions = number.map_or(1, |of| of.sessions.max(1));

@@ -63,14 +63,14 @@ impl ScoringEngine {
         let open = self.open.value(call.key()).filter(|open| !open.is_known)?;
         let incident = self.watch.of_call(call);
         let campaign = open.membership.as_ref().map(|membership| membership.name.clone());
-        Some(self.forecast(self.card(open), campaign, incident))
+        Some(self.sum_up(self.card(open), campaign, incident))
     }
 
     /// The score that a call would get if it came now. `memory` answers about parties that are not in memory, and `shown` holds what
     /// the message shows of a platform that nobody knows.
     ///
     /// An emergency call has no score.
-    pub fn foresee(
+    pub fn forecast(
         &self,
         row: &CallRow,
         shown: Option<&PlatformFacts>,
@@ -94,7 +94,7 @@ impl ScoringEngine {
             secs: 0,
             fate: CallResult::Open,
         };
-        let caller = self.foreseen_caller(&invite, names.caller, event, memory);
+        let caller = self.caller_as_of(&invite, names.caller, event, memory);
         let mut source = self.sources.value(names.source).cloned().unwrap_or_default();
         source.begin(event);
         let mut signed = match invite.trunk.and_then(|trunk| self.trunks.get(trunk)) {
@@ -116,9 +116,9 @@ impl ScoringEngine {
         let is_home = matches!(registration, Registration::Here | Registration::ByServer);
         let is_rooted = account.is_rooted(is_home, invite.family, now);
         let access = access_of(registration, is_young, invite.is_from_trunk);
-        let (listing, sender, is_vouched_for) = self.foresee_sender(&invite, access);
+        let (listing, sender, is_vouched_for) = self.forecast_sender(&invite, access);
         let is_line = Self::is_line(Some(&sender)) && moved.is_none();
-        let standings = self.foreseen_standings(&invite, names.fingerprint, names.deployment, memory);
+        let standings = self.standings_as_of(&invite, names.fingerprint, names.deployment, memory);
         let peers = self.keys.peers(invite.family, invite.trunk);
         let at = AtStart {
             row,
@@ -138,7 +138,7 @@ impl ScoringEngine {
         let mut at_start: SmallVec<[Finding; 4]> = SmallVec::new();
         self.rules
             .at_invite(&at, |signal, found| at_start.extend(self.weighed_finding(signal, found, peers)));
-        let incident = self.watch.foresee(&CallStart {
+        let incident = self.watch.forecast(&CallStart {
             call: invite.call,
             at: now,
             account: self.keys.user(invite.caller),
@@ -169,7 +169,7 @@ impl ScoringEngine {
             incident: incident.and_then(|id| self.watch.incident(id)).map(membership_of_incident),
             ..OpenCall::new(&invite, &names)
         };
-        Some(self.forecast(self.card(&open), campaign.map(|(_, name)| name), incident))
+        Some(self.sum_up(self.card(&open), campaign.map(|(_, name)| name), incident))
     }
 
     /// What is known of parties without an INVITE: reputation of the fingerprint, the operator's lists, and an open
@@ -195,7 +195,7 @@ impl ScoringEngine {
         let incident = self.watch.open_incident(account, parties.source);
         findings.extend(incident.and_then(|id| self.finding_of_incident(id)));
         let is_seen = account.is_some_and(|key| self.callers.slot(key).is_some());
-        (is_seen || !findings.is_empty()).then(|| self.forecast(Scorecard::new(findings), None, incident))
+        (is_seen || !findings.is_empty()).then(|| self.sum_up(Scorecard::new(findings), None, incident))
     }
 
     fn forecast(
@@ -221,7 +221,7 @@ impl ScoringEngine {
     }
 
     /// The state of the caller, with the call as its latest one.
-    fn foreseen_caller(
+    fn caller_as_of(
         &self,
         invite: &Invite<'_>,
         key: u64,
@@ -243,7 +243,7 @@ impl ScoringEngine {
     }
 
     /// The reputation of a call's subjects by layer.
-    fn foreseen_standings(
+    fn standings_as_of(
         &self,
         invite: &Invite<'_>,
         fingerprint: u64,
