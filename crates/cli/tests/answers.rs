@@ -1,4 +1,4 @@
-//! Answers about calls: what a question foresees is what the capture brings.
+//! Answers about calls: what a question forecasts is what the capture brings.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -78,7 +78,7 @@ fn invite<'f>(frames: &'f [Frame], call: &CallRow) -> Option<&'f [u8]> {
 }
 
 #[test]
-fn a_question_foresees_the_score_that_the_packets_bring() {
+fn a_question_forecasts_the_score_that_the_packets_bring() {
     let config = config();
     let frames = frames();
     let rows = rows(&frames, &config);
@@ -95,7 +95,7 @@ fn a_question_foresees_the_score_that_the_packets_bring() {
         sensitive: config.sensitive.clone(),
         knowledge: Arc::clone(&config.knowledge),
     };
-    let (mut calls, mut same, mut quarantined, mut foreseen) = (0_u32, 0_u32, 0_u32, 0_u32);
+    let (mut calls, mut same, mut quarantined, mut forecast_right) = (0_u32, 0_u32, 0_u32, 0_u32);
     for row in rows {
         let Row::Call(call) = &row else {
             recorder.push(row);
@@ -131,11 +131,11 @@ fn a_question_foresees_the_score_that_the_packets_bring() {
         same += u32::from(shown.disposition == twice[0].disposition);
         if shown.disposition == bellwether_scoring::Disposition::Quarantine {
             quarantined += 1;
-            foreseen += u32::from(twice[0].disposition == shown.disposition);
+            forecast_right += u32::from(twice[0].disposition == shown.disposition);
         }
         if (shown.score - twice[0].score).abs() > 3.0 {
             eprintln!(
-                "{} foreseen, {} shown: {:?}\n   {:?}",
+                "{} forecast, {} shown: {:?}\n   {:?}",
                 twice[0].score,
                 shown.score,
                 twice[0].findings.iter().map(|f| (f.name(), f.points)).collect::<Vec<_>>(),
@@ -144,9 +144,9 @@ fn a_question_foresees_the_score_that_the_packets_bring() {
         }
     }
     eprintln!(
-        "{calls} calls, {same} with the disposition foreseen; {foreseen} of {quarantined} quarantined ones"
+        "{calls} calls, {same} with the forecast disposition; {forecast_right} of {quarantined} quarantined ones"
     );
     assert!(calls > 100 && quarantined > 20, "the capture shows something");
     assert!(f64::from(same) >= 0.97 * f64::from(calls));
-    assert!(f64::from(foreseen) >= 0.95 * f64::from(quarantined));
+    assert!(f64::from(forecast_right) >= 0.95 * f64::from(quarantined));
 }

@@ -198,12 +198,7 @@ impl ScoringEngine {
         (is_seen || !findings.is_empty()).then(|| self.sum_up(Scorecard::new(findings), None, incident))
     }
 
-    fn forecast(
-        &self,
-        card: Scorecard,
-        campaign: Option<Arc<str>>,
-        incident: Option<IncidentId>,
-    ) -> Forecast {
+    fn sum_up(&self, card: Scorecard, campaign: Option<Arc<str>>, incident: Option<IncidentId>) -> Forecast {
         Forecast {
             score: card.score(),
             disposition: card.disposition(&self.settings),
