@@ -85,6 +85,7 @@ impl MomentaryDesk {
         let invites = invite_reader_of(&self.common, &self.config, key.hash_key(), &tokeniser);
         let opener = reader_opener(&self.common, &self.config).map_err(unavailable)?;
         let invites = invites.map_err(unavailable)?;
+        let stands_at = recorder.reader().moment()?;
         let desks = Desks::of(&mut recorder, invites, self.config.verdict(), Some(stands_at), opener);
         let off = || DeskError::Unavailable("the configuration turns scoring off".to_owned());
         let desks = desks.map_err(|error| unavailable(error.into()))?.ok_or_else(off)?;
@@ -94,7 +95,6 @@ impl MomentaryDesk {
     fn change(&self, change: &Change) -> Result<Done, DeskError> {
         let opened = open_installation(&self.common, &self.config).map_err(unavailable)?;
         let Installation { tokeniser, mut recorder, .. } = opened;
-        let stands_at = recorder.reader().moment()?;
         let done = Performer::new(tokeniser).perform(
             &mut recorder,
             change,
