@@ -238,6 +238,8 @@ impl Performer {
     pub fn perform(&self, recorder: &mut Recorder, change: &Change, when: When) -> Result<Done, ChangeError> {
         change.check()?;
         if !change.has_effects() {
+            // Rows that were written before a question wait in an open transaction.
+            recorder.commit(true)?;
             let words = self.store(recorder.writer(), change, when.noted_at)?;
             self.audit(recorder.writer(), change, when.noted_at)?;
             return Ok(Done { words: words.0, effects: Vec::new() });
@@ -295,6 +297,9 @@ impl Performer {
             }
             Change::ListAdd { list, kind, value, reason, author, until } => {
                 let list = list_named(list)?;
+                if until.is_some_and(|until| until <= now.as_nanos()) {
+                    return Err(FieldError::new("until_epoch", "is over").into());
+                }
                 let entry = OperatorEntry {
                     list,
                     subject: self.subject(kind, value)?,
@@ -429,6 +434,12 @@ impl Performer {
     /// The subject of an entry. A number may be clear or a token.
     fn subject(&self, kind: &str, value: &str) -> Result<OperatorSubject, FieldError> {
         let value = value.trim();
+        let is_wide = value
+            .split_once('/')
+            .and_then(|(host, bits)| Some((host.contains(':'), bits.parse::<u8>().ok()?)));
+        if kind == "network" && is_wide.is_some_and(|(is_v6, bits)| bits < if is_v6 { 16 } else { 8 }) {
+            return Err(FieldError::new("value", "is a network of too many addresses"));
+        }
         let is_plain = !value.contains(|c: char| c.is_control() || c.is_whitespace());
         let value = if kind == "number" && is_plain { self.token_of(value) } else { value.to_owned() };
         if value.is_empty() {

@@ -1,6 +1,8 @@
 //! The desk that answers questions.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -260,7 +262,13 @@ impl LocalDesk {
         let (to, from) = sync_channel(1);
         let (change, performer) = (change.clone(), self.performer.clone());
         let when = When { noted_at: (self.options.wall)(), is_over: self.options.clock.is_none() };
+        let is_given_up = Arc::new(AtomicBool::new(false));
+        let asked_still = Arc::clone(&is_given_up);
         let errand: Errand = Box::new(move |recorder| {
+            // Who was told that nothing was done must be right.
+            if asked_still.swap(true, Ordering::AcqRel) {
+                return;
+            }
             // Nobody waits any more if the desk was dropped or the time ran out.
             let _ = to.send(performer.perform(recorder, &change, when));
         });
@@ -268,6 +276,10 @@ impl LocalDesk {
         self.options.errands.try_send(errand).map_err(|_| busy())?;
         match from.recv_timeout(WRITER_ANSWERS_WITHIN) {
             Ok(done) => Ok(done?),
+            // The writer may have begun at this moment: then its answer comes soon.
+            Err(RecvTimeoutError::Timeout) if is_given_up.swap(true, Ordering::AcqRel) => {
+                from.recv().map_or_else(|_| Err(busy()), |done| Ok(done?))
+            }
             Err(RecvTimeoutError::Timeout) => Err(busy()),
             Err(RecvTimeoutError::Disconnected) => Err(DeskError::Unavailable("the sensor ends".to_owned())),
         }

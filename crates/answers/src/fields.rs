@@ -75,9 +75,61 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// True if a text has a phone number: seven digits with nothing but separators between them.
+/// True for a text with an unmasked phone number: seven digits of any script, with no letter between them. Dates and addresses of
+/// hosts are no numbers.
 #[must_use]
 pub fn has_number(text: &str) -> bool {
-    let parts = text.split(|c: char| !(c.is_ascii_digit() || " +-().".contains(c)));
-    parts.map(|part| part.chars().filter(char::is_ascii_digit).count()).any(|digits| digits >= 7)
+    let words = text.split_whitespace().filter(|word| !is_date_or_address(word));
+    let mut digits = 0;
+    for c in words.flat_map(|word| word.chars().chain([' '])) {
+        if c.is_numeric() {
+            digits += 1;
+        } else if c.is_alphabetic() {
+            digits = 0;
+        }
+        if digits >= 7 {
+            return true;
+        }
+    }
+    false
+}
+
+/// True for an ISO date, with a time or without, and for an IP address or network.
+fn is_date_or_address(word: &str) -> bool {
+    let word = word.trim_matches(|c: char| ",;()[]".contains(c));
+    let is_date = |text: &str| {
+        let parts: Vec<&str> = text.split('-').collect();
+        let is_plain = parts.iter().all(|part| part.bytes().all(|octet| octet.is_ascii_digit()));
+        is_plain && parts.iter().map(|part| part.len()).eq([4, 2, 2])
+    };
+    let host = word.split('/').next().unwrap_or_default();
+    is_date(word.split('T').next().unwrap_or_default()) || host.parse::<std::net::IpAddr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_number;
+
+    #[test]
+    fn a_number_is_found_whatever_separates_its_digits() {
+        for text in [
+            "+49 30 1234567",
+            "a493_0991_234567",
+            "4/9/3/0/9/9/1",
+            "493\u{2013}099\u{2013}123",
+            "\u{661}\u{662}\u{663}\u{664}\u{665}\u{666}\u{667}",
+            "caller 212 555 0188 said",
+        ] {
+            assert!(has_number(text), "{text}");
+        }
+        for text in [
+            "a-17",
+            "seen on 2026-11-30",
+            "from 192.0.2.117, 198.51.100.0/24",
+            "until 2026-11-30T12:00:00Z",
+            "12 calls of 34",
+        ] {
+            assert!(!has_number(text), "{text}");
+        }
+    }
 }

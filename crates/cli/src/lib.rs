@@ -51,6 +51,7 @@ mod report;
 mod reputation;
 mod schema;
 mod sense;
+#[expect(clippy::disallowed_types, reason = "a look at other programs is paced by the clock")]
 mod serve;
 mod session;
 mod show;

@@ -1,5 +1,6 @@
 //! `bellwether serve`: the score API, the console and the metrics, beside a sensor or over a finished database.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bellwether_answers::{Change, Desk, Performer, Question, RemoteDesk, Reply, socket_path};
@@ -8,7 +9,7 @@ use bellwether_base::Timestamp;
 use bellwether_enrich::{Privacy, Tokeniser};
 use bellwether_recorder::Recorder;
 use bellwether_serve::{
-    MakeDesk, NewToken, RedirectRules, Scopes, ServeError, ServeOptions, Server, TokensIn,
+    IsOwn, MakeDesk, NewToken, RedirectRules, Scopes, ServeError, ServeOptions, Server, TokensIn,
 };
 use bellwether_store::Effects;
 
@@ -176,6 +177,7 @@ fn options(
         tokens_of: Box::new(move |clear| performer.tokens_of(clear)),
         tokens_in: has_tokens.then_some(tokens_in),
         wire_id_of: Box::new(move |call_id| wire.wire_id(call_id)),
+        is_own: is_own(config),
         try_out: try_out(common, config)?,
         now,
         db: common.db.clone(),
@@ -184,14 +186,31 @@ fn options(
     })
 }
 
+/// Tells addresses of the site, its trunks and its subscribers.
+fn is_own(config: &Config) -> Arc<IsOwn> {
+    let site = config.site();
+    Arc::new(move |address| site.is_inside(address) || site.carrier(address, "").is_some())
+}
+
+/// Calls of a database up to which a change is tried out: it holds the write lock meanwhile.
+const MOST_TRIED: u64 = 50_000;
+
 /// Tries changes out on a recorder of its own, as `--dry-run` does.
 pub(crate) fn try_out(common: &Common, config: &Config) -> Result<bellwether_serve::TryOut, Failure> {
     let (common, config) = (common.clone(), config.clone());
-    Ok(Box::new(move |change: &Change| -> Result<Effects, String> {
+    let turn = std::sync::Mutex::new(());
+    Ok(Box::new(move |change: &Change| -> Result<Option<Effects>, String> {
+        // Previews one after the other: each holds the write lock of the database.
+        let Ok(_turn) = turn.try_lock() else {
+            return Err("another preview is computed; try again in a moment".to_owned());
+        };
         let opened = open_installation(&common, &config).map_err(|e| e.shown().to_string())?;
         let Installation { tokeniser, mut recorder, .. } = opened;
+        if recorder.reader().call_count_estimate().map_err(|e| e.to_string())? > MOST_TRIED {
+            return Ok(None);
+        }
         let at = recorder.reader().moment().unwrap_or(Timestamp::MIN);
-        Performer::new(tokeniser).try_out(&mut recorder, change, at).map_err(|e| e.to_string())
+        Performer::new(tokeniser).try_out(&mut recorder, change, at).map(Some).map_err(|e| e.to_string())
     }))
 }
 

@@ -1,9 +1,5 @@
 //! Answers about calls: what a question forecasts is what the capture brings.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test fails by panicking and says why on standard error"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking and says why on standard error")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

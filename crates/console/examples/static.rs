@@ -122,7 +122,7 @@ fn act(session: &Session, path: &str, body: &str) -> (&'static str, &'static str
                     "block".into(),
                 )],
             };
-            ("200 OK", html, preview(session, &form, &effects).into_bytes())
+            ("200 OK", html, preview(session, &form, Some(&effects)).into_bytes())
         }
         Ok(_) => ("200 OK", html, error_page(session, "Done", "This example changes nothing.").into_bytes()),
         Err(e) => ("400 Bad Request", html, error_page(session, "Bad request", &e.to_string()).into_bytes()),

@@ -8,13 +8,16 @@ use crate::layout::{Page, document, hidden};
 use crate::parts::{Head, badge, nothing, section, table, thing};
 use crate::{Action, Form, Session};
 
-/// The page that shows the effects of an act and asks for a confirmation. The form on it sends the same fields with `confirm=yes`.
+/// The page that shows the effects of an act, if they were computed, and asks for a confirmation. The form on it sends the same fields with `confirm=yes`.
 #[must_use]
-pub fn preview(session: &Session, form: &Form, effects: &Effects) -> String {
+pub fn preview(session: &Session, form: &Form, effects: Option<&Effects>) -> String {
     let body = html! {
         h1 { "Preview" }
         p.lead { (sentence(&form.action)) }
-        (shown(effects))
+        @match effects {
+            Some(effects) => (shown(effects)),
+            None => (nothing("The database is too large to try this out. Its effects are told once it is done.")),
+        }
         div.actions {
             form method="post" action=(form.action.path()) {
                 (hidden(session, &form.return_to))

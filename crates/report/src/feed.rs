@@ -8,6 +8,9 @@ use serde_json::{Map, Value, json};
 use crate::Reports;
 use crate::cells::{round, time};
 
+/// An object with the number of its row.
+pub type Numbered = (i64, Map<String, Value>);
+
 impl Reports<'_> {
     /// The alerts behind a place, oldest first, at most `most`; and the place of the newest one. Without a place no alert, only the place
     /// to follow from.
@@ -81,5 +84,39 @@ impl Reports<'_> {
             }
         }
         Ok((last, found))
+    }
+
+    /// The latest calls that have a score, oldest first, at most `most`, each with its row number.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn latest_scored_calls(&self, most: usize) -> Result<Vec<Numbered>, StoreError> {
+        let mut select = self.db().prepare_cached(
+            "SELECT c.id, c.call_id, c.started_at, c.caller, c.callee, c.source, c.first_trunk_id, c.fingerprint, s.score,
+                    s.disposition, iif(k.kind = 'campaign', k.name, NULL)
+             FROM calls AS c JOIN scores AS s ON s.id = c.id LEFT JOIN campaigns AS k ON k.campaign = s.campaign
+             WHERE c.id > (SELECT coalesce(max(id), 0) FROM calls) - ?1 ORDER BY c.id",
+        )?;
+        let mut rows = select.query([most as i64])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let platform = self.reader.platform(&row.get::<_, String>(7)?)?;
+            let call = json!({
+                "call_id": row.get::<_, String>(1)?,
+                "started_at": time(row.get(2)?),
+                "caller": row.get::<_, String>(3)?,
+                "callee": row.get::<_, String>(4)?,
+                "source": row.get::<_, String>(5)?,
+                "trunk_id": row.get::<_, Option<String>>(6)?,
+                "stack": platform.stack(),
+                "score": round(row.get(8)?, 1),
+                "disposition": row.get::<_, String>(9)?,
+                "campaign": row.get::<_, Option<String>>(10)?,
+            });
+            if let Value::Object(call) = call {
+                found.push((row.get(0)?, call));
+            }
+        }
+        Ok(found)
     }
 }

@@ -1,9 +1,11 @@
 //! Lists that a switch can act on by itself: each entry is something that it can compare a request with.
 //!
 //! Fingerprints cannot be computed by a switch. So the block list has, beside the operator's entries, the addresses and the
-//! User-Agents from which lately nearly only quarantined calls came.
+//! User-Agents from which lately nearly only quarantined calls came. Anybody can write another's address into a UDP packet, so a call
+//! counts only where something proves its source: a connection, or media of the caller from the same address.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use bellwether_base::{Span, Timestamp};
 use bellwether_scoring::{OperatorList, OperatorSubject};
@@ -22,8 +24,9 @@ const LATELY: Span = Span::from_secs(86_400);
 const FEWEST_CALLS: u32 = 5;
 const FEWEST_OF_CAMPAIGN: u32 = 2;
 
-/// A User-Agent needs more: many honest callers may share it, and robocallers borrow names.
+/// A User-Agent needs more calls, from several networks: many honest callers may share it, and robocallers borrow names.
 const FEWEST_OF_AGENT: u32 = 20;
+const FEWEST_NETWORKS: usize = 3;
 
 /// Largest share of its calls that is not quarantined: the first calls of a sender are judged before it is known. None of them may be
 /// `standard`.
@@ -62,7 +65,7 @@ pub struct SwitchEntry {
 }
 
 /// Calls of one address or User-Agent.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Reach {
     calls: u32,
     quarantined: u32,
@@ -70,6 +73,8 @@ struct Reach {
     members: u32,
     standard: u32,
     last: i64,
+    /// Networks of a User-Agent, by the first half of the address; a few suffice.
+    networks: BTreeSet<String>,
 }
 
 impl Reach {
@@ -84,12 +89,19 @@ impl Reach {
 }
 
 impl Reports<'_> {
-    /// The entries of a list that are in force, by kind and value.
+    /// The entries of a list that are in force, by kind and value. `is_own` is true for addresses of the site, its trunks and its
+    /// subscribers, which only the operator puts on a list.
     ///
     /// # Errors
     /// If the database fails.
-    pub fn switch_list(&self, which: SwitchList) -> Result<Vec<SwitchEntry>, StoreError> {
-        let moment = self.reader.moment()?;
+    pub fn switch_list(
+        &self,
+        which: SwitchList,
+        now: Timestamp,
+        is_own: &dyn Fn(IpAddr) -> bool,
+    ) -> Result<Vec<SwitchEntry>, StoreError> {
+        // A packet with a stamp from the future must not retire what was seen today.
+        let moment = self.reader.moment()?.min(now);
         let [addresses, agents] = self.reach_since(moment - LATELY)?;
         let mut entries = self.operator_entries(which, moment, &addresses)?;
         if which == SwitchList::Block {
@@ -105,7 +117,10 @@ impl Reports<'_> {
             for (kind, all) in [("address", &addresses), ("user_agent", &agents)] {
                 let bad = all.iter().filter(|(value, reach)| {
                     let is_known = entries.iter().any(|entry| entry.kind == kind && entry.value == **value);
-                    let is_seen_enough = kind == "address" || reach.quarantined >= FEWEST_OF_AGENT;
+                    let is_seen_enough = match value.parse::<IpAddr>() {
+                        Ok(address) if kind == "address" => !is_own(address),
+                        _ => reach.quarantined >= FEWEST_OF_AGENT && reach.networks.len() >= FEWEST_NETWORKS,
+                    };
                     is_seen_enough
                         && reach.is_bad()
                         && !is_known
@@ -170,7 +185,9 @@ impl Reports<'_> {
     fn reach_since(&self, since: Timestamp) -> Result<[BTreeMap<String, Reach>; 2], StoreError> {
         let mut select = self.db().prepare_cached(
             "SELECT c.source, c.user_agent, s.disposition, c.started_at,
-                    s.campaign IS NOT NULL OR EXISTS (SELECT 1 FROM incident_members AS m WHERE m.call = c.call)
+                    s.campaign IS NOT NULL OR EXISTS (SELECT 1 FROM incident_members AS m WHERE m.call = c.call),
+                    c.transport,
+                    (SELECT t.src FROM streams AS t WHERE t.call = c.call AND t.direction = 'caller' ORDER BY t.id LIMIT 1)
              FROM calls AS c JOIN scores AS s ON s.id = c.id WHERE c.started_at >= ?1 ORDER BY c.started_at DESC LIMIT ?2",
         )?;
         let mut rows = select.query(params![since.as_nanos(), MAX_READ])?;
@@ -180,15 +197,22 @@ impl Reports<'_> {
             let (source, agent): (String, Option<String>) = (row.get(0)?, row.get(1)?);
             let disposition: String = row.get(2)?;
             let (at, is_member): (i64, bool) = (row.get(3)?, row.get(4)?);
+            let (transport, media): (String, Option<String>) = (row.get(5)?, row.get(6)?);
+            let address = without_port(&source).to_owned();
+            let is_proven = transport != "udp" || media.is_some_and(|media| without_port(&media) == address);
+            let is_bad = disposition == "quarantine" && is_proven;
             let add = |of: &mut BTreeMap<String, Reach>, key: String| {
                 let reach = of.entry(key).or_default();
                 reach.calls += 1;
-                reach.quarantined += u32::from(disposition == "quarantine");
-                reach.members += u32::from(disposition == "quarantine" && is_member);
+                reach.quarantined += u32::from(is_bad);
+                reach.members += u32::from(is_bad && is_member);
+                if reach.networks.len() < FEWEST_NETWORKS {
+                    reach.networks.insert(network_of(&address));
+                }
                 reach.standard += u32::from(disposition == "standard");
                 reach.last = reach.last.max(at);
             };
-            add(&mut addresses, without_port(&source).to_owned());
+            add(&mut addresses, address.clone());
             if let Some(agent) = agent.filter(|agent| !agent.is_empty()) {
                 add(&mut agents, agent);
             }
@@ -199,11 +223,21 @@ impl Reports<'_> {
 
 /// True if an entry of the operator reaches an address.
 fn covers(subject: &OperatorSubject, address: &str) -> bool {
-    let Ok(address) = address.parse::<std::net::IpAddr>() else { return false };
+    let Ok(address) = address.parse::<IpAddr>() else { return false };
     match subject {
         OperatorSubject::Peer(peer) => *peer == address,
         OperatorSubject::Network(network) => network.contains(&address),
         _ => false,
+    }
+}
+
+/// The first half of an address.
+fn network_of(address: &str) -> String {
+    match address.parse() {
+        Ok(IpAddr::V4(of)) => {
+            of.octets().map(|octet| octet.to_string()).get(..2).unwrap_or_default().join(".")
+        }
+        _ => address.chars().take(9).collect(),
     }
 }
 
@@ -226,12 +260,12 @@ mod tests {
 
     #[test]
     fn an_address_with_an_honest_call_is_never_blocked() {
-        let bad = Reach { calls: 20, quarantined: 18, members: 0, standard: 0, last: 0 };
+        let bad = Reach { calls: 20, quarantined: 18, ..Reach::default() };
         assert!(bad.is_bad());
-        assert!(!Reach { standard: 1, ..bad }.is_bad());
-        assert!(!Reach { calls: 4, quarantined: 4, ..bad }.is_bad());
-        assert!(!Reach { calls: 40, quarantined: 18, ..bad }.is_bad());
-        assert!(Reach { calls: 2, quarantined: 2, members: 2, ..bad }.is_bad());
+        assert!(!Reach { standard: 1, ..bad.clone() }.is_bad());
+        assert!(!Reach { calls: 4, quarantined: 4, ..bad.clone() }.is_bad());
+        assert!(!Reach { calls: 40, quarantined: 18, ..bad.clone() }.is_bad());
+        assert!(Reach { calls: 2, quarantined: 2, members: 2, ..bad.clone() }.is_bad());
     }
 
     #[test]

@@ -112,7 +112,7 @@ pub(crate) async fn guard(Shared(state): Shared<Arc<State>>, mut request: Reques
             Ok(response) => response,
             Err(_) => Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response(),
         },
-        Err(refused) => refused,
+        Err(refused) => *refused,
     };
     protect(response.headers_mut(), state.is_tls, is_page);
     state.counters.request(route, response.status().as_u16(), began.elapsed());
@@ -139,17 +139,18 @@ fn route_of(request: &Request) -> &'static str {
     }
 }
 
-fn admit(state: &State, request: &mut Request) -> Result<(), Response> {
+fn admit(state: &State, request: &mut Request) -> Result<(), Box<Response>> {
     let headers = request.headers();
     // A page of another site that reaches this server by a name of its own (DNS rebinding) is no client.
     if !is_own_host(state, headers) {
-        return Err(
-            Problem::new(StatusCode::MISDIRECTED_REQUEST, "this is no name of this server").into_response()
-        );
+        return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "this is no name of this server")
+            .into_response()
+            .into());
     }
     if is_foreign_origin(request.method(), headers) {
         return Err(Problem::new(StatusCode::FORBIDDEN, "the request comes from a page of another site")
-            .into_response());
+            .into_response()
+            .into());
     }
     let peer = request.extensions().get::<Peer>().cloned();
     let identity = identify(state, headers, peer.as_ref());
@@ -159,16 +160,16 @@ fn admit(state: &State, request: &mut Request) -> Result<(), Response> {
         _ => String::new(),
     };
     if !state.rates.admits(&client) {
-        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many requests").into_response());
+        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many requests").into_response().into());
     }
     if let Some(scope) = needed(request.method(), request.uri().path()) {
         match &identity {
             Some(identity) if identity.scopes.has(scope) => {}
             Some(_) => {
                 let text = format!("this access has no scope \"{}\"", scope.name());
-                return Err(Problem::new(StatusCode::FORBIDDEN, text).into_response());
+                return Err(Problem::new(StatusCode::FORBIDDEN, text).into_response().into());
             }
-            None => return Err(login_needed(request)),
+            None => return Err(login_needed(request).into()),
         }
     }
     request.extensions_mut().insert(Client { identity, address: peer.map(|peer| peer.address.ip()) });

@@ -21,6 +21,8 @@
 //! # Ok::<(), bellwether_serve::ServeError>(())
 //! ```
 
+#![expect(clippy::disallowed_types, reason = "an edge paces itself by the clock")]
+
 mod api;
 mod auth;
 mod counters;
@@ -40,6 +42,8 @@ mod tls;
 
 pub use auth::{NewToken, Scope, Scopes};
 pub use mcp::{McpOptions, serve_stdio};
-pub use options::{Access, MakeDesk, OpenReader, ServeError, ServeOptions, TlsFiles, TokensIn, TryOut};
+pub use options::{
+    Access, IsOwn, MakeDesk, OpenReader, ServeError, ServeOptions, TlsFiles, TokensIn, TryOut,
+};
 pub use redirect::RedirectRules;
 pub use server::Server;

@@ -1,7 +1,8 @@
 //! What a server is made of.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bellwether_answers::{Change, Desk};
 use bellwether_base::Timestamp;
@@ -15,11 +16,17 @@ pub type MakeDesk = Box<dyn Fn() -> Result<Box<dyn Desk>, StoreError> + Send + S
 /// Opens a reader of the database for one thread.
 pub type OpenReader = Box<dyn Fn() -> Result<Reader, StoreError> + Send + Sync>;
 
-/// Tries a change out: what would follow it, in a form for people, or why it cannot be made.
-pub type TryOut = Box<dyn Fn(&Change) -> Result<Effects, String> + Send + Sync>;
+/// Tries a change out: what would follow it, nothing where that takes too long, or why it cannot be made.
+pub type TryOut = Box<dyn Fn(&Change) -> Result<Option<Effects>, String> + Send + Sync>;
 
 /// Turns a name in clear text into the tokens that it may have, in each of some domains.
 pub type TokensIn = Box<dyn Fn(&str, &[String]) -> Vec<String> + Send + Sync>;
+
+/// Turns a clear number into tokens.
+pub(crate) type TokensOf = Box<dyn Fn(&str) -> Vec<String> + Send + Sync>;
+
+/// True for addresses of the site, its trunks and its subscribers.
+pub type IsOwn = dyn Fn(IpAddr) -> bool + Send + Sync;
 
 /// A failure of the server.
 #[derive(Debug, thiserror::Error)]
@@ -76,11 +83,13 @@ pub struct ServeOptions {
     /// Opens readers.
     pub open_reader: OpenReader,
     /// Turns a clear number into tokens.
-    pub tokens_of: Box<dyn Fn(&str) -> Vec<String> + Send + Sync>,
+    pub tokens_of: TokensOf,
     /// Turns a name in clear text into tokens, for agents. None if numbers are stored in clear text: agents are then refused.
     pub tokens_in: Option<TokensIn>,
     /// The keyed hash of a Call-ID as it was on the wire.
     pub wire_id_of: Box<dyn Fn(&str) -> i64 + Send + Sync>,
+    /// Tells the site's own addresses.
+    pub is_own: Arc<IsOwn>,
     /// Tries changes out for the preview of the console.
     pub try_out: TryOut,
     /// The present time.

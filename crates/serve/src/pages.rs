@@ -113,7 +113,7 @@ pub(crate) async fn act(
         let (try_out, tried) = (Arc::clone(&state.try_out), change.clone());
         let effects = tokio::task::spawn_blocking(move || try_out(&tried)).await;
         return match effects {
-            Ok(Ok(effects)) => Html(preview(&session, &form, &effects)).into_response(),
+            Ok(Ok(effects)) => Html(preview(&session, &form, effects.as_ref())).into_response(),
             Ok(Err(why)) => failed(&session, StatusCode::UNPROCESSABLE_ENTITY, &why),
             Err(_) => failed(&session, StatusCode::INTERNAL_SERVER_ERROR, "The preview failed."),
         };

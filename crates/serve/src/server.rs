@@ -101,6 +101,7 @@ impl Server {
                 tokens_in: options.tokens_in.unwrap_or_else(|| Box::new(|_, _| Vec::new())),
                 wire_id_of: options.wire_id_of,
             }),
+            is_own: options.is_own,
             try_out: Arc::new(options.try_out),
             now: options.now,
             hosts,

@@ -14,7 +14,7 @@ use crate::auth::Clients;
 use crate::counters::Counters;
 use crate::desks::Desks;
 use crate::guard::Rates;
-use crate::options::{TokensIn, TryOut};
+use crate::options::{IsOwn, TokensIn, TokensOf, TryOut};
 use crate::readers::Readers;
 
 /// Answers that are kept for the time when the sensor does not answer.
@@ -36,6 +36,7 @@ pub(crate) struct State {
     pub(crate) feed: Feed,
     pub(crate) kept: Kept,
     pub(crate) lookup: Arc<Numbers>,
+    pub(crate) is_own: Arc<IsOwn>,
     pub(crate) try_out: Arc<TryOut>,
     pub(crate) now: fn() -> Timestamp,
     /// Names that the Host header may have; any where it is empty.
@@ -49,7 +50,7 @@ pub(crate) struct State {
 
 /// The installation's key, for searches by clear numbers.
 pub(crate) struct Numbers {
-    pub(crate) tokens_of: Box<dyn Fn(&str) -> Vec<String> + Send + Sync>,
+    pub(crate) tokens_of: TokensOf,
     pub(crate) tokens_in: TokensIn,
     pub(crate) wire_id_of: Box<dyn Fn(&str) -> i64 + Send + Sync>,
 }

@@ -110,6 +110,16 @@ impl Reader {
         }
     }
 
+    /// The number of calls, from the largest row number: calls that were pruned may count.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn call_count_estimate(&self) -> Result<u64, StoreError> {
+        let span: i64 =
+            self.db.query_row("SELECT coalesce(max(id) - min(id) + 1, 0) FROM calls", [], |r| r.get(0))?;
+        Ok(span.cast_unsigned())
+    }
+
     /// The platform family of a fingerprint that was seen.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Events as they are committed, for switches that keep copies and for the live page (server-sent events, WHATWG HTML 9.2).
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,8 +9,7 @@ use std::time::Duration;
 use axum::extract::State as Shared;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use bellwether_base::Timestamp;
-use bellwether_report::{Query, Report, Reports};
+use bellwether_report::Reports;
 use bellwether_store::{Reader, StoreError};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
@@ -33,19 +32,8 @@ const LOOKS_EVERY: Duration = Duration::from_millis(500);
 /// Rows of one kind that are told of one look. A flood is told as its number.
 const MAX_AT_ONCE: usize = 100;
 
-/// Columns of a call that an event has.
-const OF_A_CALL: [&str; 10] = [
-    "call_id",
-    "started_at",
-    "caller",
-    "callee",
-    "source",
-    "trunk_id",
-    "stack",
-    "score",
-    "disposition",
-    "campaign",
-];
+/// Calls that are followed, the latest: a call is told when it is scored, and again when its disposition changes.
+const MAX_FOLLOWED: usize = 2000;
 
 /// An event: its name and its data.
 pub(crate) type Told = (&'static str, Arc<str>);
@@ -88,7 +76,8 @@ impl Feed {
 #[derive(Default)]
 struct Seen {
     alert: Option<i64>,
-    call: Option<Timestamp>,
+    /// Dispositions of the latest calls as they were told, by row number.
+    calls: Option<BTreeMap<i64, String>>,
     change: Option<i64>,
 }
 
@@ -103,30 +92,25 @@ impl Seen {
         let (newest, changes) = reports.list_changes_after(self.change, MAX_AT_ONCE)?;
         changes.into_iter().for_each(|change| tell("list_changed", Value::Object(change)));
         self.change = Some(newest);
-        let latest = reader.moment()?;
-        let since = self.call.replace(latest);
-        if let Some(since) = since.filter(|since| latest > *since) {
-            let since = Timestamp::from_nanos(since.as_nanos() + 1);
-            let query = Query { report: Report::Calls, since: Some(since), until: None };
-            let columns = Report::Calls.columns();
-            let place = |name: &str| columns.iter().position(|column| column.name == name);
-            let places: Vec<(&str, usize)> =
-                OF_A_CALL.iter().filter_map(|name| Some((*name, place(name)?))).collect();
-            let mut count = 0;
-            reports.rows(&query, &mut |values| {
+        let calls = reports.latest_scored_calls(MAX_FOLLOWED)?;
+        let is_first = self.calls.is_none();
+        let told = self.calls.get_or_insert_default();
+        let mut count = 0;
+        let mut now = BTreeMap::new();
+        for (id, call) in calls {
+            let disposition = call.get("disposition").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let is_news = !is_first && told.get(&id) != Some(&disposition);
+            now.insert(id, disposition);
+            if is_news {
                 count += 1;
                 if count <= MAX_AT_ONCE {
-                    let call: serde_json::Map<String, Value> = places
-                        .iter()
-                        .filter_map(|(name, at)| Some(((*name).to_owned(), values.get(*at)?.clone())))
-                        .collect();
                     tell("call", Value::Object(call));
                 }
-                if count < 10 * MAX_AT_ONCE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            })?;
-            if count > MAX_AT_ONCE {
-                tell("more_calls", json!({ "count": count - MAX_AT_ONCE }));
             }
+        }
+        *told = now;
+        if count > MAX_AT_ONCE {
+            tell("more_calls", json!({ "count": count - MAX_AT_ONCE }));
         }
         Ok(())
     }

@@ -40,7 +40,10 @@ pub(crate) async fn list(
     // format: json, csv, text (values only) or kamailio (rows of a htable); kind: all if absent.
     let query = pairs(uri.query().unwrap_or_default());
     let of = |name: &str| query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-    let mut entries = state.readers.read(move |reader| Reports::of(reader).switch_list(which)).await?;
+    let mut entries = {
+        let (is_own, now) = (Arc::clone(&state.is_own), (state.now)());
+        state.readers.read(move |reader| Reports::of(reader).switch_list(which, now, &*is_own)).await?
+    };
     if let Some(kind) = of("kind") {
         if !KINDS.contains(&kind) {
             let why = format!("is none of {}", KINDS.join(", "));

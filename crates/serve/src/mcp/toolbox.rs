@@ -149,7 +149,8 @@ impl Toolbox {
     async fn tried_out(&self, change: Change) -> Result<Vec<String>, ToolError> {
         let try_out = Arc::clone(&self.try_out);
         match tokio::task::spawn_blocking(move || try_out(&change)).await {
-            Ok(Ok(effects)) => Ok(sentences(&effects)),
+            Ok(Ok(Some(effects))) => Ok(sentences(&effects)),
+            Ok(Ok(None)) => Ok(vec!["the database is too large to try this out".to_owned()]),
             // The words may repeat the subject.
             Ok(Err(_)) => Err(ToolError::refused(
                 "the label cannot be tried out: there is no such subject, or the database is busy",
