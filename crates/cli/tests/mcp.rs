@@ -1,5 +1,5 @@
 //! Tools for agents, driven from outside: the protocol on standard input and output, and over HTTP.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
 
 mod common;
 

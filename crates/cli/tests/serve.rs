@@ -1,5 +1,5 @@
 //! The server over a finished database: answers, login, changes, pages, and what strangers send.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking")]
 
 mod common;
 
