@@ -69,7 +69,9 @@ impl ScoreRequest {
             fingerprint: fields.text("fingerprint")?.filter(|text| !text.is_empty()),
             calling: fields.text("calling")?.filter(|text| !text.is_empty()),
             called: fields.text("called")?.filter(|text| !text.is_empty()),
-            source_ip: fields.parsed::<IpAddr>("source_ip", "an IP address")?,
+            source_ip: fields
+                .parsed::<IpAddr>("source_ip", "an IP address")?
+                .map(|address| address.to_canonical()),
             trunk_id: fields.text("trunk_id")?.filter(|text| !text.is_empty()),
             invite: fields.text_of("invite", 2 * MAX_INVITE)?.filter(|text| !text.is_empty()).map(invite),
             attestation_level: attestation_level.filter(|level| !level.is_empty()),

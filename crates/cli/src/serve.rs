@@ -233,16 +233,16 @@ fn new_token(name: &str, scopes: &str) -> Result<Exit, Failure> {
         return Err(Failure::Usage("a token needs a name without quotation marks".to_owned()));
     }
     let NewToken { token, sha256 } = NewToken::random();
-    out::line(token)?;
     let list = scopes.to_string().replace(',', "\", \"");
-    out::add("The token is shown once. The configuration needs these lines:".to_owned());
+    // The configuration can be appended to a file; the token is for the client, and stands in no file of the server.
+    out::add(format!("the token of {name}, shown once: {token}"));
     for line in [
         "[[serve.access]]".to_owned(),
         format!("name = \"{name}\""),
         format!("token_sha256 = \"{sha256}\""),
         format!("scopes = [\"{list}\"]"),
     ] {
-        out::add(line);
+        out::line(line)?;
     }
     Ok(Exit::Done)
 }

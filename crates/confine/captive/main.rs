@@ -23,6 +23,7 @@ fn main() {
         writes: vec![PathBuf::from(&folder)],
         reads: read("CAPTIVE_READS").map(PathBuf::from).into_iter().collect(),
         is_networked: read("CAPTIVE_IS_ALONE").is_none(),
+        is_server: false,
         knows_abstract_sockets: false,
     };
     let began = if door == "late" {

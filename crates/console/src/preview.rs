@@ -117,7 +117,7 @@ mod tests {
             lists: vec![("fingerprint".into(), "f2-1".into(), "none".into(), "block".into())],
         };
         let session = Session { csrf: "secret".into(), may_label: true, ..Session::default() };
-        let text = preview(&session, &form, &effects);
+        let text = preview(&session, &form, Some(&effects));
         for part in [
             "1,234",
             "7 more calls",
@@ -130,6 +130,6 @@ mod tests {
             assert!(text.contains(part), "{part}");
         }
         assert!(!text.contains("<x>") && text.contains("&quot;quoted&quot;"));
-        assert!(preview(&session, &form, &Effects::default()).contains("No stored call"));
+        assert!(preview(&session, &form, Some(&Effects::default())).contains("No stored call"));
     }
 }

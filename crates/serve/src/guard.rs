@@ -200,7 +200,8 @@ fn identify(state: &State, headers: &HeaderMap, peer: Option<&Peer>) -> Option<I
         return peer.filter(|peer| peer.address.ip().is_loopback()).map(|_| state.clients.anyone());
     }
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if let Some(token) = token.and_then(|text| text.strip_prefix("Bearer ")) {
+    let of_scheme = token.and_then(|text| text.split_once(' '));
+    if let Some((_, token)) = of_scheme.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) {
         return state.clients.by_token(token.trim());
     }
     if let Some(certificate) = peer.and_then(|peer| peer.certificate.as_deref()) {

@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use super::plain;
 use crate::context::Context;
 use crate::countries;
+use crate::form::is_token;
 use crate::format::{NONE, cut, span, t, time};
 use crate::link;
 use crate::parts::{Head, address, badge, code, dense, dialled, nothing, pager, party, score, thing};
@@ -50,8 +51,9 @@ pub(crate) fn page(context: &Context<'_>) -> Result<Rendered, StoreError> {
         },
     };
     let page = context.reports.call_page(&filter, after, PAGE)?;
-    let set: Vec<(&str, &str)> =
-        FILTERS.iter().filter_map(|name| Some((*name, context.query(name)?))).collect();
+    let values: Vec<(&str, String)> =
+        FILTERS.iter().filter_map(|name| Some((*name, value_of(context, name)?))).collect();
+    let set: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let first = after.is_some().then(|| link::with_query("/calls", &set));
     let next = page.next.map(|cursor| {
         let text = cursor.to_string();
@@ -73,9 +75,18 @@ pub(crate) fn page(context: &Context<'_>) -> Result<Rendered, StoreError> {
     Ok(plain("Calls", "/calls", body))
 }
 
+/// The value of a filter. A number in clear text becomes its token, so that no page or link repeats it.
+fn value_of(context: &Context<'_>, name: &str) -> Option<String> {
+    let value = context.query(name)?;
+    if !["caller", "dialled"].contains(&name) || is_token(value) {
+        return Some(value.to_owned());
+    }
+    Some(context.lookup.tokens_of(value).into_iter().next().unwrap_or_else(|| "unknown".to_owned()))
+}
+
 /// The filter of the query, or why it is none.
 fn filter(context: &Context<'_>) -> Result<CallFilter, &'static str> {
-    let text = |name: &str| context.query(name).map(str::to_owned);
+    let text = |name: &str| value_of(context, name);
     let time = |name: &str| match context.query(name) {
         None => Ok(None),
         Some(_) => context
