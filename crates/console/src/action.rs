@@ -78,7 +78,7 @@ impl Action {
         }
     }
 
-    /// True if the act changes scores and has to be confirmed on the page of [`crate::preview`].
+    /// True if the act changes scores and has to be confirmed on the page of [`crate::preview()`].
     #[must_use]
     pub const fn wants_preview(&self) -> bool {
         matches!(self, Self::Label { .. } | Self::ListAdd { .. } | Self::ListRemove { .. })

@@ -1,7 +1,7 @@
 //! Pages of the web console, rendered on the server as HTML and SVG over the reports.
 //!
 //! [`page`] answers a [`PageRequest`] with a whole document, or with the main part of one if the query has `fragment=1`. Forms of the
-//! pages go to `/act/...`; [`Form::read`] reads their fields, and [`preview`] shows the effects of an act before it is done. [`assets`]
+//! pages go to `/act/...`; [`Form::read`] reads their fields, and [`preview()`] shows the effects of an act before it is done. [`assets()`]
 //! has the style sheet and the script. Pages have no inline script, no inline style and no foreign address, so they work under
 //! `Content-Security-Policy: default-src 'self'`. All pages but `/live` work without script.
 //!

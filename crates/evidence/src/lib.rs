@@ -1,7 +1,7 @@
 //! Finds the frames of one thing in captures, and copies them.
 //!
-//! [`search`] reads captures from the first frame to the last and asks about each SIP message and each media packet, through
-//! tunnels, fragments, TCP, WebSockets and HEP. Its answer names all frames that carried the wanted ones. [`copy`] reads
+//! [`search()`] reads captures from the first frame to the last and asks about each SIP message and each media packet, through
+//! tunnels, fragments, TCP, WebSockets and HEP. Its answer names all frames that carried the wanted ones. [`copy()`] reads
 //! the captures again and writes those frames unchanged. [`ring`] keeps signalling of a live run on disk for both.
 //!
 //! This crate must never know the database, an argument or a terminal, or change a frame.
