@@ -263,7 +263,7 @@ fn the_default_retention_is_the_documented_one() {
     let days = defaults["database"]["keep_days"].as_integer().unwrap();
     let gib = defaults["database"]["max_mib"].as_integer().unwrap() / 1024;
     let sentence = format!("{days} days and {gib} GiB");
-    assert!(read("README.md").contains(&sentence), "README.md does not say: {sentence}");
+    assert!(read("docs/usage.md").contains(&sentence), "docs/usage.md does not say: {sentence}");
 }
 
 fn root() -> PathBuf {
