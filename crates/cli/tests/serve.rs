@@ -403,7 +403,7 @@ fn pages_answer_and_strangers_get_errors() {
     assert_eq!(answered(&mut stream).status, 400);
     let metrics = served.get("/metrics").body;
     assert!(
-        metrics.contains("bellwether_http_requests_total{route=\"score\",status=\"400\"} 3"),
+        metrics.contains("bellwether_http_requests_total{route=\"/api/v1/score\",status=\"400\"} 3"),
         "{metrics}"
     );
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_base::Span;
+use bellwether_base::{Loss, Span};
 use bellwether_store::StoreError;
 use rusqlite::Params;
 
@@ -43,11 +43,13 @@ impl Reports<'_> {
             let closed = of.spans.iter().filter_map(|span| Some(span.to? - span.from));
             blind_seconds.insert(vec![loss.name().to_owned()], closed.sum::<i64>() as f64 / 1e9);
         }
+        // A series that begins with its first loss hides that loss from rates.
+        let mut losses: Counts = Loss::ALL.iter().map(|loss| (vec![loss.name().to_owned()], 0.0)).collect();
+        losses.extend(
+            self.counts::<1>("SELECT name, sum(count) FROM counters WHERE kind = 'loss' GROUP BY name", [])?,
+        );
         Ok(MetricCounts {
-            losses: self.counts::<1>(
-                "SELECT name, sum(count) FROM counters WHERE kind = 'loss' GROUP BY name HAVING sum(count) > 0",
-                [],
-            )?,
+            losses,
             dispositions: self
                 .counts::<1>("SELECT disposition, count(*) FROM scores GROUP BY disposition", [])?,
             alerts: self

@@ -119,24 +119,27 @@ pub(crate) async fn guard(Shared(state): Shared<Arc<State>>, mut request: Reques
     response
 }
 
+/// Routes that are counted by their own names. All others are pages.
+const ROUTES: [&str; 13] = [
+    "/api/v1/score",
+    "/api/v1/score/{fingerprint}",
+    "/api/v1/telemetry/call",
+    "/api/v1/label",
+    "/api/v1/lists/{list}",
+    "/api/v1/lists/{list}/{kind}/{value}",
+    "/api/v1/events",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/act/{what}",
+    "/assets/{*path}",
+];
+
 /// The route as the router names it, which is text of the program.
 fn route_of(request: &Request) -> &'static str {
-    match request.extensions().get::<MatchedPath>().map(MatchedPath::as_str) {
-        Some("/api/v1/score") => "score",
-        Some("/api/v1/score/{fingerprint}") => "score_by_fingerprint",
-        Some("/api/v1/telemetry/call") => "telemetry",
-        Some("/api/v1/label") => "label",
-        Some("/api/v1/lists/{list}" | "/api/v1/lists/{list}/{kind}/{value}") => "lists",
-        Some("/api/v1/events") => "events",
-        Some("/healthz") => "healthz",
-        Some("/readyz") => "readyz",
-        Some("/metrics") => "metrics",
-        Some("/openapi.json") => "openapi",
-        Some("/mcp") => "mcp",
-        Some("/act/{what}") => "act",
-        Some("/assets/{*path}") => "assets",
-        _ => "page",
-    }
+    let matched = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    ROUTES.into_iter().find(|route| Some(*route) == matched).unwrap_or("page")
 }
 
 fn admit(state: &State, request: &mut Request) -> Result<(), Box<Response>> {
