@@ -30,6 +30,11 @@ test-package: package
 reproducible:
     scripts/reproducible
 
+# A robocaller, Kamailio and the operator, with real programs (root; kamailio, sipp, espeak-ng)
+story:
+    cargo build --quiet
+    scripts/story
+
 # Speed and memory beside the empty libpcap loop and other programs
 bench:
     cargo build --release --quiet
