@@ -23,7 +23,7 @@ pub enum Change {
         id: String,
         /// fraud, legit or none.
         label: String,
-        /// Who says so.
+        /// The author of the label.
         author: String,
         /// The reason; may be empty.
         #[serde(default)]
@@ -39,7 +39,7 @@ pub enum Change {
         value: String,
         /// The reason.
         reason: String,
-        /// Who adds it.
+        /// The author of the entry.
         author: String,
         /// Its end in nanoseconds since 1970.
         until: Option<i64>,
@@ -52,14 +52,14 @@ pub enum Change {
         kind: String,
         /// See [`Self::ListAdd`].
         value: String,
-        /// Who removes it.
+        /// The person who removes the entry.
         author: String,
     },
     /// The record of another system about a call.
     Telemetry {
         /// The Call-ID on the wire.
         call_id: String,
-        /// That system's own score.
+        /// The score of that system.
         fraud_score: Option<f64>,
         /// Its disposition.
         disposition: Option<String>,
@@ -76,7 +76,7 @@ pub enum Change {
         kind: String,
         /// Its name.
         id: String,
-        /// Who saw it.
+        /// The person who saw the subject.
         author: String,
     },
     /// A comment about a subject.
@@ -87,12 +87,12 @@ pub enum Change {
         id: String,
         /// The comment.
         text: String,
-        /// Who wrote it.
+        /// The author of the comment.
         author: String,
     },
     /// A login, for the audit log alone.
     Login {
-        /// Who logged in.
+        /// The name of the access.
         author: String,
         /// The address of the client.
         address: String,
@@ -103,7 +103,7 @@ pub enum Change {
         aor: String,
         /// The device, as reports print it.
         device: String,
-        /// Who approves.
+        /// The person who approves.
         author: String,
     },
 }
@@ -195,12 +195,12 @@ impl Change {
     }
 }
 
-/// What a change did.
+/// The result of a change.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Done {
     /// One sentence.
     pub words: String,
-    /// What follows for earlier calls, a sentence each.
+    /// The effects on earlier calls, a sentence each.
     pub effects: Vec<String>,
 }
 
@@ -259,7 +259,7 @@ impl Performer {
         Ok(Done { words, effects: sentences(&effects?) })
     }
 
-    /// What a change would do. The recorder is one of its own, and nothing of the change stays in the database once it is dropped.
+    /// The effects that a change would have. The recorder is one of its own, and nothing of the change stays in the database once it is dropped.
     ///
     /// # Errors
     /// As for [`Self::perform`].
@@ -330,7 +330,7 @@ impl Performer {
                     )
                     .into());
                 }
-                // What no entry can be is on no list.
+                // A value of another kind is on no list.
                 let Ok(subject) = self.subject(kind, value) else {
                     return Ok((format!("the {} list has no such entry", list.name()), false));
                 };

@@ -37,7 +37,7 @@ pub enum Question {
 pub enum Reply {
     /// The score of a call.
     Score(Box<ScoreAnswer>),
-    /// What a change did.
+    /// The result of a change.
     Changed(Done),
     /// The state of the desk.
     Vitals(Vitals),
@@ -166,7 +166,7 @@ impl LocalDesk {
             return Ok(Some(self.with_platform(ScoreAnswer { known: true, ..answer }, &known.fingerprint)?));
         }
         let stored = self.advisor.reader().stored_score(call_id, wire_id, name.from_tag)?;
-        // Where the INVITE is at hand, it decides about a call that is not followed any more.
+        // An INVITE at hand decides about a call that is not followed any more.
         let Some(stored) = stored.filter(|stored| request.invite.is_none() && is_from(stored.source)) else {
             return Ok(None);
         };
@@ -265,7 +265,7 @@ impl LocalDesk {
         let is_given_up = Arc::new(AtomicBool::new(false));
         let asked_still = Arc::clone(&is_given_up);
         let errand: Errand = Box::new(move |recorder| {
-            // Who was told that nothing was done must be right.
+            // The asker was told that nothing was done.
             if asked_still.swap(true, Ordering::AcqRel) {
                 return;
             }

@@ -18,7 +18,7 @@ const MAX_INVITE: usize = 65_535;
 /// Longest wait for the packets of a call.
 const MAX_WAIT_MS: f64 = 500.0;
 
-/// What a switch knows of a call. Any member may be absent.
+/// The knowledge of a switch about a call. Any member may be absent.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct ScoreRequest {
     /// The Call-ID, as on the wire or as reports print it.
