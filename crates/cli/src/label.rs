@@ -1,11 +1,10 @@
 use std::path::Path;
 
+use bellwether_answers::parse_telemetry;
 use bellwether_app::Installation;
-use bellwether_base::Timestamp;
 use bellwether_enrich::Tokeniser;
 use bellwether_report::{Leg, Reach, Reaching, Reports};
 use bellwether_store::{Labelled, Reader, Telemetry, Writer};
-use serde_json::{Map, Value};
 
 use crate::args::{Common, LabelArgs, LabelKind, LabelValue, TelemetryArgs};
 use crate::config::Config;
@@ -191,75 +190,12 @@ pub(crate) fn telemetry(common: &Common, args: &TelemetryArgs) -> Result<Exit, F
     Ok(if unknown + wrong > 0 { Exit::Partial } else { Exit::Done })
 }
 
-/// One call's telemetry. A value that is missing, mistyped or an unmasked phone number is refused by its name (contract, score API).
+/// One call's telemetry, by the rules of the score API.
 pub(crate) fn parse(line: &str) -> Result<Telemetry, String> {
-    let value: Value = serde_json::from_str(line).map_err(|e| e.to_string())?;
-    let Value::Object(fields) = value else { return Err("the line is not an object".to_owned()) };
-    Ok(Telemetry {
-        call_id: text(&fields, "call_id")?.ok_or("call_id is missing")?,
-        fraud_score: number(&fields, "fraud_score")?,
-        disposition: masked(&fields, "disposition")?,
-        talk_time_seconds: number(&fields, "talk_time_seconds")?.map_or(Ok(None), |n| {
-            if n < 0.0 { Err("talk_time_seconds is negative".to_owned()) } else { Ok(Some(n)) }
-        })?,
-        agent_id: masked(&fields, "agent_id")?,
-        at: {
-            let seconds = number(&fields, "timestamp_epoch")?.ok_or("timestamp_epoch is missing")?;
-            // Milliseconds since 1970 are a thousand times as many.
-            let seconds = if seconds > 1e11 { seconds / 1e3 } else { seconds };
-            Timestamp::from_nanos((seconds * 1e9) as i64)
-        },
-    })
-}
-
-fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, String> {
-    match fields.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(format!("{name} is not text")),
-    }
-}
-
-fn number(fields: &Map<String, Value>, name: &str) -> Result<Option<f64>, String> {
-    match fields.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => value.as_f64().map(Some).ok_or_else(|| format!("{name} is not a number")),
-    }
-}
-
-/// Text without a phone number: seven digits and more with nothing but separators between them.
-fn masked(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, String> {
-    let found = text(fields, name)?;
-    let is_number = found.as_deref().is_some_and(|text| {
-        let parts = text.split(|c: char| !(c.is_ascii_digit() || " +-().".contains(c)));
-        parts.map(|part| part.chars().filter(char::is_ascii_digit).count()).any(|digits| digits >= 7)
-    });
-    if is_number { Err(format!("{name} is an unmasked phone number")) } else { Ok(found) }
+    let value = serde_json::from_str(line).map_err(|e| e.to_string())?;
+    parse_telemetry(&value).map_err(|e| e.to_string().trim().to_owned())
 }
 
 fn open(common: &Common) -> Result<Installation, Failure> {
     open_installation(common, &Config::load(common.config.as_deref())?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn telemetry_is_refused_by_the_name_of_what_is_wrong() {
-        let good = r#"{"call_id":"a","fraud_score":12,"talk_time_seconds":3.5,"agent_id":"a-17","timestamp_epoch":1790000000}"#;
-        assert_eq!(parse(good).unwrap().fraud_score, Some(12.0));
-        for (line, name) in [
-            (r#"{"timestamp_epoch":1}"#, "call_id"),
-            (r#"{"call_id":"a"}"#, "timestamp_epoch"),
-            (r#"{"call_id":"a","timestamp_epoch":"now"}"#, "timestamp_epoch"),
-            (r#"{"call_id":"a","timestamp_epoch":1,"fraud_score":"low"}"#, "fraud_score"),
-            (r#"{"call_id":"a","timestamp_epoch":1,"agent_id":"+49 30 1234567"}"#, "unmasked"),
-            (r#"{"call_id":"a","timestamp_epoch":1,"disposition":"caller 212 555 0188 said"}"#, "unmasked"),
-            (r#"{"call_id":"a","timestamp_epoch":1,"talk_time_seconds":-3}"#, "negative"),
-            ("[]", "not an object"),
-        ] {
-            assert!(parse(line).unwrap_err().contains(name), "{line}");
-        }
-    }
 }
