@@ -67,17 +67,20 @@ pub(crate) fn open_for_writing(path: &Path, key_id: &str) -> Result<Connection, 
     keep_temporary_files_beside(&db, path);
     db.set_prepared_statement_cache_capacity(64);
     migrate(&mut db, path)?;
-    let held: Option<String> =
-        db.query_row("SELECT value FROM meta WHERE key = 'key_id'", [], |r| r.get(0)).optional()?;
-    match held {
-        Some(held) if held != key_id => return Err(StoreError::OtherKey(path.to_path_buf())),
-        Some(_) => {}
-        None => {
-            db.execute("INSERT INTO meta (key, value) VALUES ('key_id', ?1)", [key_id])?;
-        }
+    if held_key(&db)?.is_none() {
+        // Another writer may have made the schema at the same time: its key stays.
+        db.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('key_id', ?1)", [key_id])?;
+    }
+    if held_key(&db)?.is_some_and(|held| held != key_id) {
+        return Err(StoreError::OtherKey(path.to_path_buf()));
     }
     record_numbering_plan(&db)?;
     Ok(db)
+}
+
+/// Name of the key whose tokens the database holds.
+fn held_key(db: &Connection) -> Result<Option<String>, StoreError> {
+    Ok(db.query_row("SELECT value FROM meta WHERE key = 'key_id'", [], |r| r.get(0)).optional()?)
 }
 
 /// Records the version of the numbering plans behind `impossible` and `unallocated` from now on. A database with this version is not
@@ -116,14 +119,13 @@ pub(crate) fn bring_up(path: &Path) -> Result<i64, StoreError> {
 
 pub(crate) fn check_ours(db: &Connection, path: &Path) -> Result<(), StoreError> {
     let foreign = || StoreError::Foreign(path.to_path_buf());
-    let id: i64 = match db.pragma_query_value(None, "application_id", |r| r.get(0)) {
-        Ok(id) => id,
+    // One statement, because another program may make the schema between two.
+    let select = "SELECT application_id, (SELECT count(*) FROM sqlite_master) FROM pragma_application_id";
+    let (id, tables): (i64, i64) = match db.query_row(select, [], |r| Ok((r.get(0)?, r.get(1)?))) {
+        Ok(found) => found,
         Err(e) if e.sqlite_error_code() == Some(ErrorCode::NotADatabase) => return Err(foreign()),
         Err(e) => return Err(StoreError::Open(path.to_path_buf(), e)),
     };
-    let tables: i64 = db
-        .query_row("SELECT count(*) FROM sqlite_master", [], |r| r.get(0))
-        .map_err(|e| StoreError::Open(path.to_path_buf(), e))?;
     // A new file has neither mark nor tables.
     if id == APPLICATION_ID || (id == 0 && tables == 0) { Ok(()) } else { Err(foreign()) }
 }
@@ -137,11 +139,15 @@ pub(crate) fn check_version(db: &Connection, path: &Path) -> Result<i64, StoreEr
 }
 
 pub(crate) fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    let found = check_version(db, path)?;
-    if found == VERSION {
+    if check_version(db, path)? == VERSION {
         return Ok(());
     }
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another program may have migrated while this one waited for the lock.
+    let found = check_version(&tx, path)?;
+    if found == VERSION {
+        return Ok(());
+    }
     for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
         tx.execute_batch(migration)?;
     }
@@ -155,6 +161,30 @@ pub(crate) fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn programs_that_open_a_new_database_together_all_succeed() {
+        let room = tempfile::tempdir().unwrap();
+        for round in 0..40 {
+            let path = room.path().join(format!("{round}.db"));
+            let gate = std::sync::Barrier::new(4);
+            std::thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| {
+                        gate.wait();
+                        open_for_writing(&path, "key").unwrap();
+                    });
+                    scope.spawn(|| {
+                        gate.wait();
+                        // A writer makes the file a little later.
+                        let opened = std::iter::repeat_with(|| crate::reading::open_for_reading(&path))
+                            .find(|opened| !matches!(opened, Err(StoreError::Missing(_))));
+                        opened.unwrap().unwrap();
+                    });
+                }
+            });
+        }
+    }
 
     /// One row in each table that a later version changes.
     const ROWS_OF_VERSION_1: &str = "
