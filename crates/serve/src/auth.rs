@@ -193,6 +193,15 @@ impl Clients {
         sessions.get(&key).map(|session| session.identity.clone())
     }
 
+    /// True until the client's session ends. A client without a session stays as long as its connection.
+    pub(crate) fn is_still_in(&self, identity: &Identity) -> bool {
+        !identity.is_session
+            || identity.csrf == self.csrf
+            || self.sessions().values().any(|session| {
+                session.identity.csrf == identity.csrf && session.began.elapsed() <= SESSION_LASTS
+            })
+    }
+
     /// Begins a session for a client. Returns the cookie's value.
     pub(crate) fn begin_session(&self, identity: Identity) -> String {
         let cookie = random_text();
@@ -253,8 +262,13 @@ mod tests {
         let identity = clients.by_cookie(&cookie).unwrap();
         assert!(identity.is_session && identity.csrf.len() > 40 && identity.csrf != cookie);
         assert_eq!(clients.by_cookie(&identity.csrf), None);
+        assert!(clients.is_still_in(&identity));
         clients.end_session(&cookie);
         assert_eq!(clients.by_cookie(&cookie), None);
+        assert!(!clients.is_still_in(&identity));
+        assert!(
+            clients.is_still_in(&clients.by_token(&token).unwrap()) && clients.is_still_in(&clients.anyone())
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State as Shared;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -16,6 +17,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{Receiver, Sender, channel};
 
 use crate::ServeError;
+use crate::guard::Client;
 use crate::options::OpenReader;
 use crate::problem::Problem;
 use crate::state::State;
@@ -117,22 +119,35 @@ impl Seen {
 }
 
 /// `GET /api/v1/events`
-pub(crate) async fn subscribe(Shared(state): Shared<Arc<State>>) -> Result<Response, Problem> {
+///
+/// The stream of a browser ends at the first event after its session.
+pub(crate) async fn subscribe(
+    Shared(state): Shared<Arc<State>>,
+    Extension(client): Extension<Client>,
+) -> Result<Response, Problem> {
     let subscribers = Arc::clone(&state.feed.subscribers);
     if subscribers.fetch_add(1, Ordering::Relaxed) >= MAX_SUBSCRIBERS {
         subscribers.fetch_sub(1, Ordering::Relaxed);
         return Err(Problem::overloaded());
     }
     let follower = Follower { from: state.feed.to.subscribe(), subscribers };
-    let stream = futures_util::stream::unfold(follower, async |mut follower| {
-        let event = match follower.from.recv().await {
+    // A held state would keep the feed, and with it this stream, beyond the server's end.
+    let state = Arc::downgrade(&state);
+    let followed = (follower, state, client);
+    let stream = futures_util::stream::unfold(followed, async |(mut follower, state, client)| {
+        let received = follower.from.recv().await;
+        let identity = client.identity.as_ref()?;
+        if !state.upgrade()?.clients.is_still_in(identity) {
+            return None;
+        }
+        let event = match received {
             Ok((name, data)) => Event::default().event(name).data(&*data),
             Err(RecvError::Lagged(missed)) => {
                 Event::default().event("missed").data(json!({ "count": missed }).to_string())
             }
             Err(RecvError::Closed) => return None,
         };
-        Some((Ok::<_, Infallible>(event), follower))
+        Some((Ok::<_, Infallible>(event), (follower, state, client)))
     });
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15)).text("alive");
     Ok(Sse::new(stream).keep_alive(keep_alive).into_response())
