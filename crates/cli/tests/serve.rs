@@ -327,8 +327,43 @@ fn login_opens_what_the_scope_says_and_forms_need_their_secret() {
         &format!("{}&csrf={secret}", act.replace("confirm=yes&", "").replace("fraud", "legit")),
     );
     assert!(preview.status == 200 && preview.body.contains("Confirm"), "{}", preview.body);
+    let mut events = TcpStream::connect(served.address).unwrap();
+    write!(events, "GET /api/v1/events HTTP/1.1\r\nHost: {}{cookie}\r\n\r\n", served.address).unwrap();
+    events.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    // Each label changes dispositions, which the stream tells.
+    let mut changes = ["legit", "fraud"].into_iter().cycle();
+    let mut change = || {
+        let label = json!({ "kind": "campaign", "id": campaign["campaign"], "label": changes.next(), "reason": "test" });
+        let head = format!(
+            "POST /api/v1/label HTTP/1.1\r\nAuthorization: Bearer {desk}\r\nContent-Type: application/json"
+        );
+        let answered = served.send(&head, label.to_string().as_bytes());
+        assert_eq!(answered.status, 200, "{}", answered.body);
+    };
+    let (mut told, mut piece) = (String::new(), [0; 4096]);
+    for _ in 0..60 {
+        change();
+        while let Ok(length @ 1..) = events.read(&mut piece) {
+            told.push_str(&String::from_utf8_lossy(&piece[..length]));
+        }
+        if told.contains("event: ") {
+            break;
+        }
+    }
+    assert!(told.contains("event: call"), "{told}");
     assert_eq!(form("/act/logout", &cookie, &format!("csrf={secret}")).status, 303);
     assert_eq!(served.send(&format!("GET /audit HTTP/1.1{cookie}"), b"").status, 401);
+    let is_closed = (0..60).any(|_| {
+        change();
+        loop {
+            match events.read(&mut piece) {
+                Ok(0) => break true,
+                Ok(_) => {}
+                Err(_) => break false,
+            }
+        }
+    });
+    assert!(is_closed, "the stream of events ends with the session");
 }
 
 #[test]
