@@ -46,6 +46,11 @@ bench-hostile *names:
     cargo build --release --quiet -p bellwether-testkit --example hostile
     scripts/bench-hostile {{names}}
 
+# p50 and p99 of the score API beside a sensor that works (root, SIPp, wrk)
+bench-serve:
+    cargo build --release --quiet
+    scripts/bench-serve
+
 # Live capture over a veth pair beside tcpdump (root)
 bench-live:
     cargo build --release --quiet
