@@ -1,5 +1,7 @@
 //! New rows since a place in a table, for those who follow a database.
 
+use std::collections::BTreeMap;
+
 use bellwether_base::IncidentId;
 use bellwether_store::StoreError;
 use rusqlite::params;
@@ -10,6 +12,9 @@ use crate::cells::{round, time};
 
 /// An object with the number of its row.
 pub type Numbered = (i64, Map<String, Value>);
+
+/// List and time of each entry of the operator's lists, by kind and value.
+pub type EntriesBySubject = BTreeMap<(String, String), (String, Value)>;
 
 impl Reports<'_> {
     /// The alerts behind a place, oldest first, at most `most`; and the place of the newest one. Without a place no alert, only the place
@@ -84,6 +89,18 @@ impl Reports<'_> {
             }
         }
         Ok((last, found))
+    }
+
+    /// The entries of the operator's lists.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn entries_by_subject(&self) -> Result<EntriesBySubject, StoreError> {
+        let mut select =
+            self.db().prepare_cached("SELECT kind, value, list, added_at FROM operator_lists")?;
+        let rows =
+            select.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, time(row.get(3)?)))))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// The latest calls that have a score, oldest first, at most `most`, each with its row number.

@@ -75,7 +75,7 @@ pub use cells::{parse_time, rfc3339};
 pub use class_file::{export_classes, import_classes};
 pub use classes::CLASS_COLUMNS;
 pub use columns::{Column, Kind, Query, Report, Values};
-pub use feed::Numbered;
+pub use feed::{EntriesBySubject, Numbered};
 pub use find::Address;
 pub use footprint::{Footprint, FootprintCall, FootprintStream, KnownInput};
 pub use health::{Health, ReceiverLine, RunLine};

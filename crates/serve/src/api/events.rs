@@ -1,6 +1,6 @@
 //! Events as they are committed, for switches that keep copies and for the live page (server-sent events, WHATWG HTML 9.2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use axum::Extension;
 use axum::extract::State as Shared;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use bellwether_report::Reports;
+use bellwether_report::{EntriesBySubject, Reports};
 use bellwether_store::{Reader, StoreError};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
@@ -81,6 +81,23 @@ struct Seen {
     /// Dispositions of the latest calls as they were told, by row number.
     calls: Option<BTreeMap<i64, String>>,
     change: Option<i64>,
+    /// The entries of the operator's lists.
+    entries: Option<EntriesBySubject>,
+}
+
+/// Changes from some entries to others, in the members of a promotion.
+fn entry_changes(before: &EntriesBySubject, after: &EntriesBySubject) -> Vec<Value> {
+    let subjects: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    let of = |subject: &(String, String)| {
+        let (from, to) = (before.get(subject), after.get(subject));
+        let (kind, value) = subject;
+        let (from, at) = (from.map(|(list, _)| list), to.map(|(_, at)| at));
+        let to = to.map(|(list, _)| list);
+        (from != to).then(|| {
+            json!({ "at": at, "kind": kind, "subject": value, "from": from, "to": to, "reputation": null, "why": "operator" })
+        })
+    };
+    subjects.into_iter().filter_map(of).collect()
 }
 
 impl Seen {
@@ -94,6 +111,11 @@ impl Seen {
         let (newest, changes) = reports.list_changes_after(self.change, MAX_AT_ONCE)?;
         changes.into_iter().for_each(|change| tell("list_changed", Value::Object(change)));
         self.change = Some(newest);
+        let entries = reports.entries_by_subject()?;
+        if let Some(before) = &self.entries {
+            entry_changes(before, &entries).into_iter().for_each(|change| tell("list_changed", change));
+        }
+        self.entries = Some(entries);
         let calls = reports.latest_scored_calls(MAX_FOLLOWED)?;
         let is_first = self.calls.is_none();
         let told = self.calls.get_or_insert_default();
@@ -162,5 +184,41 @@ struct Follower {
 impl Drop for Follower {
     fn drop(&mut self) {
         self.subscribers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_that_come_go_and_change_lists_are_told() {
+        let entries = |lists: &[(&str, &str)]| -> EntriesBySubject {
+            let of = |(value, list): &(&str, &str)| {
+                (("peer".to_owned(), (*value).to_owned()), ((*list).to_owned(), json!("t")))
+            };
+            lists.iter().map(of).collect()
+        };
+        let before = entries(&[("a", "block"), ("b", "block"), ("c", "allow")]);
+        let after = entries(&[("b", "allow"), ("c", "allow"), ("d", "block")]);
+        let told: Vec<_> = entry_changes(&before, &after)
+            .iter()
+            .map(|change| {
+                (
+                    change["subject"].clone(),
+                    change["from"].clone(),
+                    change["to"].clone(),
+                    change["at"].clone(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (json!("a"), json!("block"), Value::Null, Value::Null),
+                (json!("b"), json!("block"), json!("allow"), json!("t")),
+                (json!("d"), Value::Null, json!("block"), json!("t")),
+            ]
+        );
     }
 }
