@@ -70,6 +70,21 @@ macro_rules! columns {
 }
 
 impl Report {
+    /// All reports.
+    pub const ALL: [Self; 11] = [
+        Self::Calls,
+        Self::Registrations,
+        Self::Streams,
+        Self::Devices,
+        Self::Fingerprints,
+        Self::Campaigns,
+        Self::Recordings,
+        Self::Incidents,
+        Self::Reputation,
+        Self::Alerts,
+        Self::Losses,
+    ];
+
     /// Its columns, in order.
     #[must_use]
     pub const fn columns(self) -> &'static [Column] {

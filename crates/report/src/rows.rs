@@ -270,19 +270,7 @@ mod tests {
         ] {
             fill(reader, table);
         }
-        for report in [
-            Report::Calls,
-            Report::Registrations,
-            Report::Streams,
-            Report::Devices,
-            Report::Fingerprints,
-            Report::Campaigns,
-            Report::Recordings,
-            Report::Incidents,
-            Report::Reputation,
-            Report::Alerts,
-            Report::Losses,
-        ] {
+        for report in Report::ALL {
             let mut rows = 0;
             let query = Query { report, since: None, until: None };
             let visited = Reports::of(reader).rows(&query, &mut |values| {

@@ -255,19 +255,7 @@ mod tests {
 
     #[test]
     fn every_column_that_is_shown_or_left_out_exists() {
-        for report in [
-            Report::Calls,
-            Report::Registrations,
-            Report::Streams,
-            Report::Devices,
-            Report::Fingerprints,
-            Report::Campaigns,
-            Report::Recordings,
-            Report::Incidents,
-            Report::Reputation,
-            Report::Alerts,
-            Report::Losses,
-        ] {
+        for report in Report::ALL {
             for name in shown(report) {
                 assert!(report.place(name).is_some(), "{name}");
             }
