@@ -1,9 +1,8 @@
 //! `bellwether find`: everything about one number, token, network address or Call-ID.
 
 use std::io::Read;
-use std::net::{IpAddr, SocketAddr};
 
-use bellwether_report::{Address, Reports};
+use bellwether_report::Reports;
 use serde_json::{Map, Value, json};
 
 use crate::args::{Common, FindArgs, Format};
@@ -23,7 +22,9 @@ pub(crate) fn run(common: &Common, args: &FindArgs) -> Result<Exit, Failure> {
     let reader = open_reader(common)?;
     let ids = CallIds::new(common, &config, &reader);
     let name = if args.name == "-" { from_standard_input()? } else { args.name.trim().to_owned() };
-    let found = find(&ids, &name)?;
+    let reports = Reports::of(&reader);
+    let found =
+        reports.find::<Failure>(&name, || ids.stored(&name).map(Some), || Names::new(&ids).users(&name))?;
     reader.is_whole()?;
     let Some((kind, mut found)) = found else {
         return Err(Failure::Work(format!("{} knows nothing about it", common.db.display())));
@@ -55,67 +56,9 @@ fn for_people(object: Map<String, Value>) -> Map<String, Value> {
     fields.collect()
 }
 
-/// The kind of a name, and everything about it.
-type Found = (&'static str, Map<String, Value>);
-
-fn find(ids: &CallIds<'_>, name: &str) -> Result<Option<Found>, Failure> {
-    let reports = Reports::of(ids.reader());
-    if let Some(address) = address(name) {
-        return Ok(reports.find_address(address)?.map(|found| ("address", found)));
-    }
-    if let Some(found) = reports.find_call(&ids.stored(name)?)? {
-        return Ok(Some(("call", found)));
-    }
-    for (kind, found) in [
-        ("fingerprint", reports.show_fingerprint(name)?),
-        ("campaign", reports.show_campaign(name)?),
-        ("recording", reports.show_recording(name)?),
-        ("incident", reports.show_incident(name)?),
-    ] {
-        if let Some(found) = found {
-            return Ok(Some((kind, found)));
-        }
-    }
-    let tokens = Names::new(ids).users(name)?;
-    let Some(mut found) = reports.find_party(&tokens)? else { return Ok(None) };
-    let mut shown = Map::new();
-    // An extension has a token in each domain: those that say nothing are left out.
-    let mut known = Vec::new();
-    for token in &tokens {
-        if tokens.len() == 1 || reports.find_party(std::slice::from_ref(token))?.is_some() {
-            known.push(token);
-        }
-    }
-    shown.insert("tokens".to_owned(), json!(known));
-    shown.append(&mut found);
-    Ok(Some(("party", shown)))
-}
-
-fn address(name: &str) -> Option<Address> {
-    let end = |end: SocketAddr| Address { ip: end.ip(), port: Some(end.port()) };
-    let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
-    let ip = |ip: IpAddr| Address { ip, port: None };
-    name.parse().map(end).or_else(|_| bare.parse().map(ip)).ok()
-}
-
 fn from_standard_input() -> Result<String, Failure> {
     let mut name = String::new();
     let read = std::io::stdin().lock().take(LONGEST_NAME).read_to_string(&mut name);
     read.map_err(|e| Failure::Work(format!("cannot read standard input: {e}")))?;
     Ok(name.trim().to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_may_have_a_port_and_brackets() {
-        let of = |text| address(text).map(|found| (found.ip.to_string(), found.port));
-        assert_eq!(of("10.0.0.1"), Some(("10.0.0.1".to_owned(), None)));
-        assert_eq!(of("10.0.0.1:5060"), Some(("10.0.0.1".to_owned(), Some(5060))));
-        assert_eq!(of("[2001:db8::1]"), Some(("2001:db8::1".to_owned(), None)));
-        assert_eq!(of("[2001:db8::1]:5060"), Some(("2001:db8::1".to_owned(), Some(5060))));
-        assert_eq!((of("101"), of("sip:101@10.0.0.1")), (None, None));
-    }
 }

@@ -1,6 +1,6 @@
 //! Everything about one party, one network address or one Call-ID.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bellwether_base::{IncidentId, Timestamp};
 use bellwether_scoring::{OperatorEntry, OperatorSubject};
@@ -38,6 +38,15 @@ pub struct Address {
 }
 
 impl Address {
+    /// An address as people write it: alone, with a port, or in the brackets of IPv6.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let end = |end: SocketAddr| Self { ip: end.ip(), port: Some(end.port()) };
+        let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+        let ip = |ip: IpAddr| Self { ip, port: None };
+        text.parse().map(end).or_else(|_| bare.parse().map(ip)).ok()
+    }
+
     /// The beginning of the texts of its endpoints.
     fn beginning(self) -> String {
         let ip = match self.ip.to_canonical() {
@@ -344,6 +353,16 @@ fn put(found: &mut Map<String, Value>, name: &str, value: Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_may_have_a_port_and_brackets() {
+        let of = |text| Address::read(text).map(|found| (found.ip.to_string(), found.port));
+        assert_eq!(of("10.0.0.1"), Some(("10.0.0.1".to_owned(), None)));
+        assert_eq!(of("10.0.0.1:5060"), Some(("10.0.0.1".to_owned(), Some(5060))));
+        assert_eq!(of("[2001:db8::1]"), Some(("2001:db8::1".to_owned(), None)));
+        assert_eq!(of("[2001:db8::1]:5060"), Some(("2001:db8::1".to_owned(), Some(5060))));
+        assert_eq!((of("101"), of("sip:101@10.0.0.1")), (None, None));
+    }
 
     #[test]
     fn an_address_is_no_beginning_of_another() {
