@@ -1,8 +1,6 @@
 //! The server over a finished database: answers, login, changes, pages, and what strangers send.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
     clippy::print_stderr,
     clippy::disallowed_types,
     reason = "a test fails by panicking, and paces itself by the clock"
@@ -10,10 +8,9 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::io::{Read, Write};
+use std::net::{TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -22,112 +19,14 @@ use base64::engine::general_purpose::STANDARD;
 use bellwether_base::{Span, Timestamp};
 use bellwether_rtp::g711::Law;
 use bellwether_testkit::{Agent, Call, Frame, Rng, Talk, as_hep};
-use common::{Room, Running};
+use common::served::{Served, answered, new_token};
+use common::{Room, Running, campaigns, text_of};
 use serde_json::{Value, json};
-
-/// A server that runs, and its address.
-struct Served {
-    _running: Running,
-    address: SocketAddr,
-}
-
-/// An answer: status, head and body.
-struct Answered {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Answered {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    }
-}
-
-impl Served {
-    fn start(room: &Room, args: &[&str]) -> Self {
-        let mut all = vec!["--db", "x.db", "serve", "--listen", "127.0.0.1:0"];
-        all.extend(args);
-        let mut command = room.command(&all);
-        let mut running = Running::start(command.stderr(Stdio::piped()));
-        let mut lines = BufReader::new(running.stderr.take().unwrap()).lines();
-        let url = loop {
-            let line = lines.next().expect("the server says where it listens").unwrap();
-            if let Some((_, url)) = line.split_once("listening on http://") {
-                break url.to_owned();
-            }
-        };
-        // What follows on standard error must not block the server.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { _running: running, address: url.parse().unwrap() }
-    }
-
-    fn send(&self, head: &str, body: &[u8]) -> Answered {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let host = self.address;
-        write!(
-            stream,
-            "{head}\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        )
-        .unwrap();
-        // A server that refuses by the head may close before it has read the body.
-        let _ = stream.write_all(body);
-        answered(&mut stream)
-    }
-
-    fn get(&self, path: &str) -> Answered {
-        self.send(&format!("GET {path} HTTP/1.1"), b"")
-    }
-
-    fn post(&self, path: &str, body: &Value) -> Answered {
-        let head = format!("POST {path} HTTP/1.1\r\nContent-Type: application/json");
-        self.send(&head, body.to_string().as_bytes())
-    }
-
-    fn score(&self, request: &Value) -> Value {
-        let answered = self.post("/api/v1/score", request);
-        assert_eq!(answered.status, 200, "{}", answered.body);
-        answered.json()
-    }
-}
-
-fn answered(stream: &mut TcpStream) -> Answered {
-    let mut all = Vec::new();
-    let _ = stream.read_to_end(&mut all);
-    let text = String::from_utf8_lossy(&all).into_owned();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    Answered { status, head: head.to_owned(), body: body.to_owned() }
-}
-
-/// The recorded campaigns: real programs, honest ones and robocallers.
-fn campaigns() -> Room {
-    let room = Room::new();
-    let capture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pcaps/campaigns/campaigns.pcap.zst");
-    room.expect(0, &["-q", "--db", "x.db", "replay", capture.to_str().unwrap()]);
-    room
-}
-
-fn rows(room: &Room, report: &str) -> Vec<Value> {
-    let text = room.expect(0, &["-q", "--db", "x.db", "--format", "jsonl", "report", report]);
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-fn text<'v>(value: &'v Value, name: &str) -> &'v str {
-    value[name].as_str().unwrap()
-}
 
 #[test]
 fn a_switch_asks_and_nothing_unknown_is_an_error() {
     let room = campaigns();
-    let calls = rows(&room, "calls");
+    let calls = room.rows("x.db", "calls");
     let served = Served::start(&room, &[]);
     // The seed's four members alone.
     let unknown = served.score(&json!({
@@ -145,7 +44,7 @@ fn a_switch_asks_and_nothing_unknown_is_an_error() {
         assert_eq!(answer["fingerprint"], call["fingerprint"]);
         assert_eq!(answer["known"], json!(true));
     }
-    let fingerprint = text(&calls[0], "fingerprint");
+    let fingerprint = text_of(&calls[0], "fingerprint");
     let first = served.get(&format!("/api/v1/score/{fingerprint}"));
     let etag = first.header("etag").unwrap();
     let again =
@@ -177,13 +76,13 @@ fn an_invite_is_judged_as_if_captured_and_leaves_no_trace() {
         assert_eq!(by_text[member], by_base64[member], "{member}");
     }
     assert_eq!(by_text["basis"], json!("live"));
-    assert!(text(&by_text, "fingerprint").starts_with("f2-"));
+    assert!(text_of(&by_text, "fingerprint").starts_with("f2-"));
     let nonsense = served.score(&json!({ "invite": "INVITE nonsense" }));
     assert_eq!((&nonsense["score"], &nonsense["known"]), (&json!(50), &json!(false)));
-    assert!(text(&nonsense, "reasons_text").contains("no SIP INVITE"), "{nonsense}");
+    assert!(text_of(&nonsense, "reasons_text").contains("no SIP INVITE"), "{nonsense}");
     let help = served.score(&json!({ "invite": raw.replace("4930555", "112"), "source_ip": "10.77.1.11" }));
     assert_eq!((&help["score"], &help["disposition"]), (&Value::Null, &json!("not_judged")));
-    assert_eq!(rows(&room, "calls").len(), 104, "a question is no call");
+    assert_eq!(room.rows("x.db", "calls").len(), 104, "a question is no call");
     let database = std::fs::read(room.path("x.db")).unwrap();
     let wal = std::fs::read(room.path("x.db-wal")).unwrap_or_default();
     assert!(database.len() == before, "the database did not grow");
@@ -195,9 +94,9 @@ fn an_invite_is_judged_as_if_captured_and_leaves_no_trace() {
 #[test]
 fn a_label_over_http_frees_and_accuses_and_the_audit_names_it() {
     let room = campaigns();
-    let campaign = rows(&room, "campaigns").into_iter().find(|row| row["kind"] == "campaign").unwrap();
+    let campaign = room.rows("x.db", "campaigns").into_iter().find(|row| row["kind"] == "campaign").unwrap();
     let served = Served::start(&room, &[]);
-    let name = text(&campaign, "campaign");
+    let name = text_of(&campaign, "campaign");
     let member = campaign["call_ids"][0].as_str().unwrap();
     assert_eq!(served.score(&json!({ "call_id": member }))["disposition"], json!("quarantine"));
     let told = served.post(
@@ -222,19 +121,20 @@ fn lists_hold_what_a_switch_can_compare_and_take_entries() {
     let served = Served::start(&room, &[]);
     let list = |path: &str| served.get(path).json().as_array().unwrap().clone();
     let block = list("/api/v1/lists/block");
-    let standard: Vec<String> = rows(&room, "calls")
+    let standard: Vec<String> = room
+        .rows("x.db", "calls")
         .iter()
         .filter(|call| call["disposition"] == "standard")
-        .map(|call| text(call, "source").rsplit_once(':').unwrap().0.to_owned())
+        .map(|call| text_of(call, "source").rsplit_once(':').unwrap().0.to_owned())
         .collect();
     assert!(block.iter().filter(|entry| entry["kind"] == "address").count() >= 5, "{block:?}");
-    assert!(block.iter().all(|entry| !standard.iter().any(|honest| honest == text(entry, "value"))));
+    assert!(block.iter().all(|entry| !standard.iter().any(|honest| honest == text_of(entry, "value"))));
     let entry = json!({ "kind": "number", "value": "+49 (15x)" });
     assert_eq!(served.post("/api/v1/lists/block", &entry).status, 422);
     let entry = json!({ "kind": "number", "value": "+4915112345678", "reason": "test" });
     assert_eq!(served.post("/api/v1/lists/block", &entry).status, 201);
     let numbers = list("/api/v1/lists/block?kind=number");
-    assert_eq!((numbers.len(), text(&numbers[0], "value").len()), (1, 32), "a token, no number");
+    assert_eq!((numbers.len(), text_of(&numbers[0], "value").len()), (1, 32), "a token, no number");
     let blocked = served.score(&json!({ "calling": "+4915112345678" }));
     assert_eq!((&blocked["disposition"], &blocked["known"]), (&json!("quarantine"), &json!(true)));
     let gone = served.send("DELETE /api/v1/lists/block/number/%2B4915112345678 HTTP/1.1", b"");
@@ -249,7 +149,7 @@ fn lists_hold_what_a_switch_can_compare_and_take_entries() {
 #[test]
 fn telemetry_is_taken_and_refused_by_the_name_of_the_member() {
     let room = campaigns();
-    let call = rows(&room, "calls").remove(0);
+    let call = room.rows("x.db", "calls").remove(0);
     let served = Served::start(&room, &[]);
     let told =
         json!({ "call_id": call["call_id"], "timestamp_epoch": 1_790_000_000, "disposition": "fraud" });
@@ -269,15 +169,8 @@ fn telemetry_is_taken_and_refused_by_the_name_of_the_member() {
 #[test]
 fn login_opens_what_the_scope_says_and_forms_need_their_secret() {
     let room = campaigns();
-    let token = |name: &str, scopes: &str| {
-        let output = room.run(&["serve", "--new-token", name, "--scopes", scopes]);
-        {
-            let said = common::text(&output.stderr);
-            let token = said.split_whitespace().find(|word| word.starts_with("bw_")).unwrap();
-            (token.to_owned(), common::text(&output.stdout))
-        }
-    };
-    let ((pbx, pbx_lines), (desk, desk_lines)) = (token("pbx", "score"), token("desk", "read,label"));
+    let ((pbx, pbx_lines), (desk, desk_lines)) =
+        (new_token(&room, "pbx", "score"), new_token(&room, "desk", "read,label"));
     let lines =
         |text: &str| text.lines().skip_while(|line| !line.starts_with("[[")).collect::<Vec<_>>().join("\n");
     room.write("c.toml", format!("{}\n{}\n", lines(&pbx_lines), lines(&desk_lines)).as_bytes());
@@ -313,12 +206,14 @@ fn login_opens_what_the_scope_says_and_forms_need_their_secret() {
     let cookie = format!("\r\nCookie: {}", cookie.split(';').next().unwrap());
     let page = served.send(&format!("GET /audit HTTP/1.1{cookie}"), b"");
     assert!(page.status == 200 && page.body.contains("login"), "{}", page.body);
-    let campaign = rows(&room, "campaigns").into_iter().find(|row| row["kind"] == "campaign").unwrap();
-    let act = format!("kind=campaign&id={}&label=fraud&confirm=yes&return_to=/", text(&campaign, "campaign"));
+    let campaign = room.rows("x.db", "campaigns").into_iter().find(|row| row["kind"] == "campaign").unwrap();
+    let act =
+        format!("kind=campaign&id={}&label=fraud&confirm=yes&return_to=/", text_of(&campaign, "campaign"));
     assert_eq!(form("/act/label", &cookie, &act).status, 403, "a form without its secret");
     assert_eq!(form("/act/label", &cookie, &format!("{act}&csrf=wrong")).status, 403);
     assert_eq!(form("/act/label", "", &act).status, 401);
-    let page = served.send(&format!("GET /campaign/{} HTTP/1.1{cookie}", text(&campaign, "campaign")), b"");
+    let page =
+        served.send(&format!("GET /campaign/{} HTTP/1.1{cookie}", text_of(&campaign, "campaign")), b"");
     let secret = page.body.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
     assert_eq!(form("/act/label", &cookie, &format!("{act}&csrf={secret}")).status, 303);
     let preview = form(

@@ -1,6 +1,8 @@
 //! Common parts of the tests of the command: a folder with a fixed key, and the command in this folder.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod served;
+
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -121,6 +123,19 @@ impl Room {
         assert!(found.is_empty(), "{what}: {}", found.join("\n"));
         rows
     }
+}
+
+/// A room whose `x.db` holds the recorded campaigns: real programs, honest ones and robocallers.
+pub(crate) fn campaigns() -> Room {
+    let room = Room::new();
+    let capture = project().join("pcaps/campaigns/campaigns.pcap.zst");
+    room.expect(0, &["-q", "--db", "x.db", "replay", capture.to_str().unwrap()]);
+    room
+}
+
+/// The text of a member.
+pub(crate) fn text_of<'v>(value: &'v Value, name: &str) -> &'v str {
+    value[name].as_str().unwrap()
 }
 
 /// Compares two reports line by line, so that a failure shows the first difference only.
