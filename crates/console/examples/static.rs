@@ -9,6 +9,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bellwether_base::percent_decoded;
 use bellwether_console::{Answer, Form, Lookup, PageRequest, Session, assets, error_page, page, preview};
 use bellwether_report::Reports;
 use bellwether_store::{Effects, Reader};
@@ -151,18 +152,8 @@ fn answer(reports: &Reports<'_>, session: &Session, target: &str) -> (&'static s
     }
 }
 
-fn decoded(path: &str) -> String {
-    let mut octets = Vec::new();
-    let mut rest = path.bytes();
-    while let Some(octet) = rest.next() {
-        if octet == b'%' {
-            let digits: Vec<u8> = rest.by_ref().take(2).collect();
-            octets.push(u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap());
-        } else {
-            octets.push(octet);
-        }
-    }
-    String::from_utf8(octets).unwrap()
+fn decoded(text: &str) -> String {
+    String::from_utf8(percent_decoded(text.as_bytes()).into_owned()).unwrap()
 }
 
 fn write(path: PathBuf, bytes: &[u8]) {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use bellwether_base::percent_decoded;
+
 /// Percent-encodes all but unreserved characters (RFC 3986 section 2.3).
 pub(crate) fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -21,22 +23,7 @@ pub(crate) fn encode(text: &str) -> String {
 
 /// Decodes a percent-encoded text. Octets that are not UTF-8 become U+FFFD.
 pub(crate) fn decode(text: &str) -> String {
-    let mut octets = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let digits = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|_| *first == b'%') {
-            Some(octet) => {
-                octets.push(octet);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            None => {
-                octets.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&octets).into_owned()
+    String::from_utf8_lossy(&percent_decoded(text.as_bytes())).into_owned()
 }
 
 /// The page of one thing. Browsers remove dots as path segments, so such names stand in the query.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use bellwether_base::Timestamp;
+use bellwether_base::{Timestamp, percent_decoded};
 use bellwether_console::{Answer, Lookup, PageRequest, Session, assets, error_page, page};
 use bellwether_report::Reports;
 use bellwether_store::Writer;
@@ -131,17 +131,7 @@ fn ask(reports: &Reports<'_>, session: &Session, address: &str) -> Answer {
 }
 
 fn decoded(text: &str) -> String {
-    let mut octets = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(octet) = rest.next() {
-        if octet == b'%' {
-            let digits: Vec<u8> = rest.by_ref().take(2).collect();
-            octets.push(u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap());
-        } else {
-            octets.push(octet);
-        }
-    }
-    String::from_utf8(octets).unwrap()
+    String::from_utf8(percent_decoded(text.as_bytes()).into_owned()).unwrap()
 }
 
 /// The text of an attribute as its characters.

@@ -8,6 +8,7 @@ use axum::extract::{Path, State as Shared};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use bellwether_answers::{Change, Question};
+use bellwether_base::percent_decoded;
 use bellwether_console::{
     Action, Answer, Form, PageRequest, Session, assets, error_page, page as render, preview,
 };
@@ -220,26 +221,9 @@ pub(crate) fn pairs(text: &str) -> Vec<(String, String)> {
 }
 
 fn decoded(text: &str) -> String {
-    let octets = text.as_bytes();
-    let (mut out, mut at) = (Vec::with_capacity(octets.len()), 0);
-    while let Some(octet) = octets.get(at) {
-        let escaped = octets.get(at + 1..at + 3).filter(|_| *octet == b'%');
-        let value = escaped
-            .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match value {
-            Some(value) => {
-                out.push(value);
-                at += 3;
-            }
-            None => {
-                out.push(if *octet == b'+' { b' ' } else { *octet });
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    // An escaped plus is no space.
+    let spaced = text.replace('+', " ");
+    String::from_utf8_lossy(&percent_decoded(spaced.as_bytes())).into_owned()
 }
 
 #[cfg(test)]
