@@ -1,6 +1,6 @@
 //! Calls page by page, the newest first, in bounded time over any number of calls.
 
-use bellwether_base::{IncidentId, Timestamp};
+use bellwether_base::{IncidentId, RecordingId, Timestamp};
 use bellwether_store::StoreError;
 use rusqlite::types::Value as Sql;
 use rusqlite::{OptionalExtension, Row, params_from_iter};
@@ -265,11 +265,9 @@ impl Reports<'_> {
             return Ok(found.map_or(Group::Unknown, |id| Group::Of("campaign_members", "campaign", id)));
         }
         if let Some(name) = &filter.recording {
-            let mut select = self
-                .db()
-                .prepare("SELECT recording FROM recordings WHERE format('%016x', recording) = ?1")?;
-            let found: Option<i64> = select.query_row([name], |r| r.get(0)).optional()?;
-            return Ok(found.map_or(Group::Unknown, |id| Group::Of("streams", "recording", id)));
+            let is_known = self.reader.has_subject("recording", name)?;
+            let id = RecordingId::named(name).filter(|_| is_known);
+            return Ok(id.map_or(Group::Unknown, |id| Group::Of("streams", "recording", id.get())));
         }
         Ok(Group::None)
     }

@@ -53,15 +53,24 @@ impl Reports<'_> {
     /// The party, with those of its tokens of which something is known: an extension has a token in each domain.
     fn find_user(&self, tokens: &[String]) -> Result<Option<Found>, StoreError> {
         let Some(mut found) = self.find_party(tokens)? else { return Ok(None) };
-        let mut known = Vec::new();
-        for token in tokens {
-            if tokens.len() == 1 || self.find_party(std::slice::from_ref(token))?.is_some() {
-                known.push(token);
-            }
-        }
         let mut shown = Map::new();
-        shown.insert("tokens".to_owned(), json!(known));
+        shown.insert("tokens".to_owned(), json!(self.known_among(tokens)?));
         shown.append(&mut found);
         Ok(Some(("party", shown)))
+    }
+
+    /// The known ones of some tokens, of which at least one is known. There are as many tokens as domains, and few are known: whole
+    /// halves are left out at once.
+    fn known_among<'t>(&self, tokens: &'t [String]) -> Result<Vec<&'t String>, StoreError> {
+        if tokens.len() <= 1 {
+            return Ok(tokens.iter().collect());
+        }
+        let mut known = Vec::new();
+        for half in tokens.chunks(tokens.len().div_ceil(2)) {
+            if self.find_party(half)?.is_some() {
+                known.extend(self.known_among(half)?);
+            }
+        }
+        Ok(known)
     }
 }

@@ -2,9 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use bellwether_base::{IncidentId, RecordingId};
 use bellwether_scoring::{Layer, Subject};
 use bellwether_store::StoreError;
 use rusqlite::named_params;
+use rusqlite::types::Value as SqlValue;
 use serde_json::json;
 
 use crate::Reports;
@@ -65,33 +67,34 @@ impl Reports<'_> {
     /// # Errors
     /// If the database fails.
     pub fn reach(&self, subject: Reaching<'_>) -> Result<Reach, StoreError> {
-        let (condition, value) = match subject {
-            Reaching::Call(id) => ("c.call_id = :it", id.to_owned()),
-            Reaching::Fingerprint(print) => ("c.fingerprint = :it", print.to_owned()),
+        let (condition, value): (&str, SqlValue) = match subject {
+            Reaching::Call(id) => ("c.call_id = :it", id.to_owned().into()),
+            Reaching::Fingerprint(print) => ("c.fingerprint = :it", print.to_owned().into()),
             Reaching::Family(family) => {
-                ("c.fingerprint IN (SELECT fingerprint FROM fingerprints WHERE family = :it)", family.to_owned())
+                ("c.fingerprint IN (SELECT fingerprint FROM fingerprints WHERE family = :it)", family.to_owned().into())
             }
             Reaching::Campaign(name) => (
                 "c.call IN (SELECT m.call FROM campaign_members AS m JOIN campaigns AS k ON k.campaign = m.campaign
                     WHERE k.name = :it AND k.merged_into IS NULL)",
-                name.to_owned(),
+                name.to_owned().into(),
             ),
-            Reaching::Recording(name) => {
-                ("c.call IN (SELECT call FROM streams WHERE recording IS NOT NULL AND format('%016x', recording) = :it)", name.to_owned())
-            }
+            // No row has the number NULL of a name that is none.
+            Reaching::Recording(name) => (
+                "c.call IN (SELECT call FROM streams WHERE recording = :it)",
+                RecordingId::named(name).map(RecordingId::get).into(),
+            ),
             Reaching::Incident(name) => (
-                "c.call IN (SELECT call FROM incident_members WHERE format('inc-%016x', incident) = :it
-                    OR format('%016x', incident) = :it)",
-                name.to_owned(),
+                "c.call IN (SELECT call FROM incident_members WHERE incident = :it)",
+                IncidentId::named(name).map(IncidentId::get).into(),
             ),
-            Reaching::Number(token) => ("c.caller = :it", token.to_owned()),
+            Reaching::Number(token) => ("c.caller = :it", token.to_owned().into()),
             Reaching::Sources(is_meant) => {
                 let all = self.texts("SELECT DISTINCT source FROM calls", [])?;
                 let meant = all.into_iter().filter(|source| {
                     source.parse::<SocketAddr>().is_ok_and(|source| is_meant(source.ip().to_canonical()))
                 });
                 let meant: Vec<String> = meant.collect();
-                ("c.source IN (SELECT value FROM json_each(:it))", json!(meant).to_string())
+                ("c.source IN (SELECT value FROM json_each(:it))", json!(meant).to_string().into())
             }
         };
         let mut reach = self.db().query_row(

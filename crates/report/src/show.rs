@@ -71,12 +71,11 @@ impl Reports<'_> {
             "{FINGERPRINTS} WHERE fingerprint = ?1 OR sip_author = ?1 OR sdp_author = ?1
              ORDER BY calls + registrations DESC, fingerprint LIMIT 1"
         ))?;
-        let all = origins_of_all(self.db())?;
-        let found = select.query_row([hash], |row| {
-            Ok(self.reputed_print(row).and_then(|reputed| {
-                self.all_claims(row).and_then(|stacks| fingerprint(row, stacks, all, &reputed))
-            }))
-        });
+        let values = |row: &Row<'_>| {
+            let reputed = self.reputed_print(row)?;
+            fingerprint(row, self.all_claims(row)?, origins_of_all(self.db())?, &reputed)
+        };
+        let found = select.query_row([hash], |row| Ok(values(row)));
         let Some(values) = found.optional()?.transpose()? else { return Ok(None) };
         let mut shown = object(Report::Fingerprints, values);
         let print = shown.get("fingerprint").and_then(Value::as_str).unwrap_or_default().to_owned();
