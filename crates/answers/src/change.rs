@@ -3,7 +3,7 @@
 use bellwether_base::Timestamp;
 use bellwether_enrich::{Tokeniser, stored_aor};
 use bellwether_recorder::Recorder;
-use bellwether_scoring::{OperatorEntry, OperatorList, OperatorSubject};
+use bellwether_scoring::{OperatorEntry, OperatorList, OperatorSubject, is_fraud_label};
 use bellwether_store::{
     Acknowledgement, AuditEntry, Comment, Effects, Labelled, Reader, StoreError, Telemetry, Writer,
 };
@@ -131,9 +131,15 @@ impl Change {
         if has_number(text) { Err(FieldError::new(name, "has an unmasked phone number")) } else { Ok(()) }
     }
 
-    /// True if the scores of earlier calls may follow it.
-    const fn has_effects(&self) -> bool {
-        !matches!(self, Self::Acknowledge { .. } | Self::Comment { .. } | Self::Login { .. })
+    /// True if the scores of earlier calls may follow it: it changes labels or the operator's lists.
+    fn has_effects(&self) -> bool {
+        match self {
+            Self::Label { .. } | Self::ListAdd { .. } | Self::ListRemove { .. } => true,
+            Self::Telemetry { disposition, .. } => disposition.as_deref().and_then(is_fraud_label).is_some(),
+            Self::Approve { .. } | Self::Acknowledge { .. } | Self::Comment { .. } | Self::Login { .. } => {
+                false
+            }
+        }
     }
 
     /// The entry of the audit log. Telemetry of a switch is no act of a person.
@@ -240,9 +246,14 @@ impl Performer {
         if !change.has_effects() {
             // Rows that were written before a question wait in an open transaction.
             recorder.commit(true)?;
-            let words = self.store(recorder.writer(), change, when.noted_at)?;
-            self.audit(recorder.writer(), change, when.noted_at)?;
-            return Ok(Done { words: words.0, effects: Vec::new() });
+            let (words, is_changed) = self.store(recorder.writer(), change, when.noted_at)?;
+            if matches!(change, Change::Approve { .. }) {
+                recorder.judge_all_devices()?;
+            }
+            if is_changed {
+                self.audit(recorder.writer(), change, when.noted_at)?;
+            }
+            return Ok(Done { words, effects: Vec::new() });
         }
         recorder.writer().watch_effects()?;
         let stored =
@@ -250,9 +261,6 @@ impl Performer {
         let effects = recorder.writer().effects();
         recorder.writer().end_watching()?;
         let (words, is_changed) = stored?;
-        if matches!(change, Change::Approve { .. }) {
-            recorder.judge_all_devices()?;
-        }
         if is_changed {
             self.audit(recorder.writer(), change, when.noted_at)?;
         }
