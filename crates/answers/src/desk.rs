@@ -25,6 +25,8 @@ const WRITER_ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 pub enum Question {
     /// The score of a call.
     Score(Box<ScoreRequest>),
+    /// The same, but only by what was seen of the call itself. The answer about a call that was not seen is neutral.
+    ScoreOfSeen(Box<ScoreRequest>),
     /// A change by the operator.
     Change(Box<Change>),
     /// The state of the desk.
@@ -133,20 +135,25 @@ impl LocalDesk {
     }
 
     fn score(&self, request: &ScoreRequest) -> Result<ScoreAnswer, DeskError> {
-        if let Some(answer) = self.call(request)? {
-            // The operator's lists precede a stored score.
-            if answer.basis == Basis::Cached {
-                let of_parties = self.parties(request)?;
-                if of_parties.reason_codes.iter().any(|code| code == "operator_blocked") {
-                    return Ok(of_parties);
-                }
-            }
+        if let Some(answer) = self.seen(request)? {
             return Ok(answer);
         }
         match &request.invite {
             Some(invite) => self.invite(invite, request),
             None => self.parties(request),
         }
+    }
+
+    /// The answer about a call that was seen, unless the operator's lists precede it.
+    fn seen(&self, request: &ScoreRequest) -> Result<Option<ScoreAnswer>, DeskError> {
+        let Some(answer) = self.call(request)? else { return Ok(None) };
+        if answer.basis == Basis::Cached {
+            let of_parties = self.parties(request)?;
+            if of_parties.reason_codes.iter().any(|code| code == "operator_blocked") {
+                return Ok(Some(of_parties));
+            }
+        }
+        Ok(Some(answer))
     }
 
     /// The answer about a call that was seen.
@@ -288,8 +295,13 @@ impl LocalDesk {
 
 impl Desk for LocalDesk {
     fn ask(&mut self, question: &Question) -> Reply {
+        let scored = |answer| Reply::Score(Box::new(answer));
         let answered = match question {
-            Question::Score(request) => self.score(request).map(|answer| Reply::Score(Box::new(answer))),
+            Question::Score(request) => self.score(request).map(scored),
+            Question::ScoreOfSeen(request) => self
+                .seen(request)
+                .map(|answer| answer.unwrap_or_else(|| ScoreAnswer::neutral_by(&self.options.settings)))
+                .map(scored),
             Question::Change(change) => self.change(change).map(Reply::Changed),
             Question::Vitals => Ok(Reply::Vitals(Vitals {
                 is_live: self.options.clock.is_some(),

@@ -70,7 +70,7 @@ impl Desk for MomentaryDesk {
             return RemoteDesk::new(path).ask(question);
         }
         let answered = match question {
-            Question::Score(_) => self.score(question),
+            Question::Score(_) | Question::ScoreOfSeen(_) => self.score(question),
             Question::Change(change) => self.change(change).map(Reply::Changed),
             Question::Vitals => self.vitals().map(Reply::Vitals),
         };

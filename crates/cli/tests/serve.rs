@@ -92,6 +92,25 @@ fn an_invite_is_judged_as_if_captured_and_leaves_no_trace() {
 }
 
 #[test]
+fn a_wait_for_packets_that_do_not_come_ends_with_the_judgement_of_the_invite() {
+    let room = campaigns();
+    let served = Served::start(&room, &[]);
+    // What is known of the address alone is no answer about the call.
+    let entry = json!({ "kind": "peer", "value": "10.77.1.11", "reason": "ours" });
+    assert_eq!(served.post("/api/v1/lists/allow", &entry).status, 201);
+    let raw = invite("question-2@10.77.1.11", "+4915112345678");
+    let ask = |wait_ms: u64| {
+        let (id, source) = ("question-2@10.77.1.11", "10.77.1.11");
+        served.score(&json!({ "call_id": id, "source_ip": source, "invite": raw, "wait_ms": wait_ms }))
+    };
+    let (at_once, waited) = (ask(0), ask(30));
+    assert!(text_of(&at_once, "fingerprint").starts_with("f2-"), "{at_once}");
+    for member in ["score", "fingerprint", "reasons", "basis", "known"] {
+        assert_eq!(waited[member], at_once[member], "{member}");
+    }
+}
+
+#[test]
 fn a_label_over_http_frees_and_accuses_and_the_audit_names_it() {
     let room = campaigns();
     let campaign = room.rows("x.db", "campaigns").into_iter().find(|row| row["kind"] == "campaign").unwrap();

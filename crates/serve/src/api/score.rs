@@ -70,13 +70,13 @@ pub(crate) async fn answer(state: &State, request: ScoreRequest) -> Result<Score
     };
     while may_wait && Instant::now() < until {
         // A fault is told by the last question.
-        let Ok(answer) = once(state, call_only.clone()).await else { break };
+        let Ok(answer) = once(state, Question::ScoreOfSeen(Box::new(call_only.clone()))).await else { break };
         if answer.known {
             return Ok(count(state, key, answer));
         }
         tokio::time::sleep(LOOKS_EVERY).await;
     }
-    let answer = once(state, request).await;
+    let answer = once(state, Question::Score(Box::new(request))).await;
     match answer {
         Ok(answer) => Ok(count(state, key, answer)),
         Err(Failed::Unavailable(why)) => {
@@ -94,8 +94,8 @@ enum Failed {
     Problem(Problem),
 }
 
-async fn once(state: &State, request: ScoreRequest) -> Result<ScoreAnswer, Failed> {
-    match state.desks.ask(Question::Score(Box::new(request))).await {
+async fn once(state: &State, question: Question) -> Result<ScoreAnswer, Failed> {
+    match state.desks.ask(question).await {
         Ok(Reply::Score(answer)) => Ok(*answer),
         Ok(Reply::Refused(DeskError::Unavailable(why))) => Err(Failed::Unavailable(why)),
         Ok(Reply::Refused(error)) => Err(Failed::Problem(error.into())),
