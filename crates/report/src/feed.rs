@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use bellwether_base::IncidentId;
+use bellwether_scoring::OperatorEntry;
 use bellwether_store::StoreError;
-use rusqlite::params;
+use rusqlite::{Row, params};
 use serde_json::{Map, Value, json};
 
 use crate::Reports;
@@ -12,6 +13,9 @@ use crate::cells::{round, time};
 
 /// An object with the number of its row.
 pub type Numbered = (i64, Map<String, Value>);
+
+/// The place of the newest row, and the rows behind a former place.
+pub type News = (i64, Vec<Map<String, Value>>);
 
 /// List and time of each entry of the operator's lists, by kind and value.
 pub type EntriesBySubject = BTreeMap<(String, String), (String, Value)>;
@@ -22,70 +26,66 @@ impl Reports<'_> {
     ///
     /// # Errors
     /// If the database fails.
-    pub fn alerts_after(
-        &self,
-        place: Option<i64>,
-        most: usize,
-    ) -> Result<(i64, Vec<Map<String, Value>>), StoreError> {
-        let newest: i64 = self.db().query_row("SELECT coalesce(max(id), 0) FROM alerts", [], |r| r.get(0))?;
-        let Some(place) = place else { return Ok((newest, Vec::new())) };
-        let mut select = self.db().prepare_cached(
-            "SELECT a.at, a.kind, a.severity, a.subject, a.message, c.call_id, a.campaign, a.incident, a.state, a.id
-             FROM alerts AS a LEFT JOIN calls AS c ON c.call = a.call WHERE a.id > ?1 ORDER BY a.id LIMIT ?2",
-        )?;
-        let mut rows = select.query(params![place, most as i64])?;
-        let (mut last, mut found) = (place, Vec::new());
-        while let Some(row) = rows.next()? {
-            let incident: Option<i64> = row.get(7)?;
-            let alert = json!({
-                "at": time(row.get(0)?),
-                "kind": row.get::<_, String>(1)?,
-                "severity": row.get::<_, String>(2)?,
-                "subject": row.get::<_, Option<String>>(3)?,
-                "message": row.get::<_, Option<String>>(4)?,
-                "call_id": row.get::<_, Option<String>>(5)?,
-                "campaign": row.get::<_, Option<String>>(6)?,
+    pub fn alerts_after(&self, place: Option<i64>, most: usize) -> Result<News, StoreError> {
+        let select =
+            "SELECT a.id, a.at, a.kind, a.severity, a.subject, a.message, c.call_id, a.campaign, a.incident, a.state
+             FROM alerts AS a LEFT JOIN calls AS c ON c.call = a.call WHERE a.id > ?1 ORDER BY a.id LIMIT ?2";
+        self.news("alerts", select, place, most, |row| {
+            let incident: Option<i64> = row.get(8)?;
+            Ok(json!({
+                "at": time(row.get(1)?),
+                "kind": row.get::<_, String>(2)?,
+                "severity": row.get::<_, String>(3)?,
+                "subject": row.get::<_, Option<String>>(4)?,
+                "message": row.get::<_, Option<String>>(5)?,
+                "call_id": row.get::<_, Option<String>>(6)?,
+                "campaign": row.get::<_, Option<String>>(7)?,
                 "incident": incident.map(|incident| IncidentId::new(incident).name()),
-                "state": row.get::<_, Option<String>>(8)?,
-            });
-            last = row.get(9)?;
-            if let Value::Object(alert) = alert {
-                found.push(alert);
-            }
-        }
-        Ok((last, found))
+                "state": row.get::<_, Option<String>>(9)?,
+            }))
+        })
     }
 
     /// The subjects of reputation that changed lists behind a place, in the same way.
     ///
     /// # Errors
     /// If the database fails.
-    pub fn list_changes_after(
+    pub fn list_changes_after(&self, place: Option<i64>, most: usize) -> Result<News, StoreError> {
+        let select = "SELECT id, at, layer, name, from_list, to_list, standing, why FROM list_changes
+             WHERE id > ?1 ORDER BY id LIMIT ?2";
+        self.news("list_changes", select, place, most, |row| {
+            Ok(json!({
+                "at": time(row.get(1)?),
+                "kind": row.get::<_, String>(2)?,
+                "subject": row.get::<_, String>(3)?,
+                "from": row.get::<_, String>(4)?,
+                "to": row.get::<_, String>(5)?,
+                "reputation": round(row.get(6)?, 1),
+                "why": row.get::<_, String>(7)?,
+            }))
+        })
+    }
+
+    /// The rows of a table behind a place, by a statement whose first column is the place of the row.
+    fn news(
         &self,
+        table: &str,
+        select: &str,
         place: Option<i64>,
         most: usize,
-    ) -> Result<(i64, Vec<Map<String, Value>>), StoreError> {
-        let newest: i64 =
-            self.db().query_row("SELECT coalesce(max(id), 0) FROM list_changes", [], |r| r.get(0))?;
-        let Some(place) = place else { return Ok((newest, Vec::new())) };
-        let mut select = self.db().prepare_cached(
-            "SELECT at, layer, name, from_list, to_list, standing, why, id FROM list_changes WHERE id > ?1 ORDER BY id LIMIT ?2",
-        )?;
+        news: impl Fn(&Row<'_>) -> Result<Value, rusqlite::Error>,
+    ) -> Result<News, StoreError> {
+        let Some(place) = place else {
+            let newest = format!("SELECT coalesce(max(id), 0) FROM {table}");
+            return Ok((self.db().query_row(&newest, [], |r| r.get(0))?, Vec::new()));
+        };
+        let mut select = self.db().prepare_cached(select)?;
         let mut rows = select.query(params![place, most as i64])?;
         let (mut last, mut found) = (place, Vec::new());
         while let Some(row) = rows.next()? {
-            let change = json!({
-                "at": time(row.get(0)?),
-                "kind": row.get::<_, String>(1)?,
-                "subject": row.get::<_, String>(2)?,
-                "from": row.get::<_, String>(3)?,
-                "to": row.get::<_, String>(4)?,
-                "reputation": round(row.get(5)?, 1),
-                "why": row.get::<_, String>(6)?,
-            });
-            last = row.get(7)?;
-            if let Value::Object(change) = change {
-                found.push(change);
+            last = row.get(0)?;
+            if let Value::Object(object) = news(row)? {
+                found.push(object);
             }
         }
         Ok((last, found))
@@ -96,11 +96,12 @@ impl Reports<'_> {
     /// # Errors
     /// If the database fails.
     pub fn entries_by_subject(&self) -> Result<EntriesBySubject, StoreError> {
-        let mut select =
-            self.db().prepare_cached("SELECT kind, value, list, added_at FROM operator_lists")?;
-        let rows =
-            select.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, time(row.get(3)?)))))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let entries = self.reader.operator_lists()?.into_iter();
+        let of = |entry: OperatorEntry| {
+            let subject = (entry.subject.kind().to_owned(), entry.subject.value());
+            (subject, (entry.list.name().to_owned(), time(Some(entry.added_at.as_nanos()))))
+        };
+        Ok(entries.map(of).collect())
     }
 
     /// The latest calls that have a score, oldest first, at most `most`, each with its row number.

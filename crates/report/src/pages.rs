@@ -265,16 +265,6 @@ impl Reports<'_> {
         Ok(select.exists([&name])?.then_some(name))
     }
 
-    /// The label of a subject.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub fn label_of(&self, kind: &str, id: &str) -> Result<Option<String>, StoreError> {
-        let mut select =
-            self.db().prepare_cached("SELECT label FROM labels WHERE kind = ?1 AND subject = ?2")?;
-        Ok(select.query_row([kind, id], |r| r.get(0)).optional()?)
-    }
-
     /// The reader that the reports are made over.
     #[must_use]
     pub const fn reader(&self) -> &bellwether_store::Reader {

@@ -64,7 +64,7 @@ impl Feed {
                         seen = Seen::default();
                         continue;
                     }
-                    if let Err(e) = reader.refresh().and_then(|()| seen.look(&reader, &to)) {
+                    if let Err(e) = seen.look_after_commit(&mut reader, &to) {
                         tracing::debug!("events cannot be read: {e}");
                     }
                 }
@@ -77,6 +77,8 @@ impl Feed {
 /// What was told already.
 #[derive(Default)]
 struct Seen {
+    /// The version of the database whose news were all told.
+    version: Option<i64>,
     alert: Option<i64>,
     /// Dispositions of the latest calls as they were told, by row number.
     calls: Option<BTreeMap<i64, String>>,
@@ -101,14 +103,26 @@ fn entry_changes(before: &EntriesBySubject, after: &EntriesBySubject) -> Vec<Val
 }
 
 impl Seen {
-    fn look(&mut self, reader: &Reader, to: &Sender<Told>) -> Result<(), StoreError> {
+    fn look_after_commit(&mut self, reader: &mut Reader, to: &Sender<Told>) -> Result<(), StoreError> {
+        let version = reader.data_version()?;
+        if self.version != Some(version) {
+            reader.refresh()?;
+            self.version = self.look(reader, to)?.then_some(version);
+        }
+        Ok(())
+    }
+
+    /// Tells the news. Returns false if there may be more than one look tells.
+    fn look(&mut self, reader: &Reader, to: &Sender<Told>) -> Result<bool, StoreError> {
         // A channel without receivers refuses, which is no fault.
         let tell = |name: &'static str, data: Value| drop(to.send((name, data.to_string().into())));
         let reports = Reports::of(reader);
         let (newest, alerts) = reports.alerts_after(self.alert, MAX_AT_ONCE)?;
+        let mut is_all = alerts.len() < MAX_AT_ONCE;
         alerts.into_iter().for_each(|alert| tell("alert", Value::Object(alert)));
         self.alert = Some(newest);
         let (newest, changes) = reports.list_changes_after(self.change, MAX_AT_ONCE)?;
+        is_all &= changes.len() < MAX_AT_ONCE;
         changes.into_iter().for_each(|change| tell("list_changed", Value::Object(change)));
         self.change = Some(newest);
         let entries = reports.entries_by_subject()?;
@@ -136,7 +150,7 @@ impl Seen {
         if count > MAX_AT_ONCE {
             tell("more_calls", json!({ "count": count - MAX_AT_ONCE }));
         }
-        Ok(())
+        Ok(is_all)
     }
 }
 
