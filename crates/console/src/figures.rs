@@ -3,7 +3,7 @@
 use bellwether_report::Recent;
 use maud::{Markup, html};
 
-use crate::pages::inbox::by_hour;
+use crate::parts::figure;
 use crate::svg::Paint;
 use crate::svg::bars::{Bar, draw};
 
@@ -31,5 +31,10 @@ pub(crate) fn hours(recent: &Recent) -> Markup {
             Bar { at, parts }
         })
         .collect();
-    by_hour(&draw("Calls by hour and disposition", &bars, 1180.0, 150.0), recent)
+    let span = html! {
+        "Calls by hour and disposition: "
+        span.key.bad { "quarantine" } " " span.key.warn { "monitor" } " " span.key.good { "standard" } ". "
+        @if recent.is_cut { "Only the newest calls of the span are counted." }
+    };
+    figure("calls by hour", &draw("Calls by hour and disposition", &bars, 1180.0, 150.0), &span, None)
 }

@@ -1,6 +1,6 @@
 //! Parts that many pages share: badges, tokens, tables, facts, pagers.
 
-use bellwether_base::Timestamp;
+use bellwether_report::Case;
 use maud::{Markup, Render, html};
 
 use crate::format::{NONE, cut, fixed, t};
@@ -35,18 +35,28 @@ pub(crate) fn code(text: &str) -> Markup {
 
 /// A party: its token, shortened, with a link to its calls.
 pub(crate) fn party(token: &str) -> Markup {
-    if token.is_empty() {
-        return html! { (NONE) };
-    }
-    html! { a.token href=(link::with_query("/calls", &[("caller", token)])) title=(t(token)) { (cut(token, TOKEN)) } }
+    calls_of(token, "caller")
 }
 
 /// A dialled number: its token, shortened, with a link to the calls to it.
 pub(crate) fn dialled(token: &str) -> Markup {
+    calls_of(token, "dialled")
+}
+
+fn calls_of(token: &str, filter: &str) -> Markup {
     if token.is_empty() {
         return html! { (NONE) };
     }
-    html! { a.token href=(link::with_query("/calls", &[("dialled", token)])) title=(t(token)) { (cut(token, TOKEN)) } }
+    html! { a.token href=(link::with_query("/calls", &[(filter, token)])) title=(t(token)) { (cut(token, TOKEN)) } }
+}
+
+/// The operator's decision about a case.
+pub(crate) fn decision(case: &Case) -> Markup {
+    html! {
+        @if let Some(label) = &case.label { (badge(label)) }
+        @else if case.is_undecided() { span.badge.plain { "to decide" } }
+        @else { span.badge.plain { "acknowledged" } }
+    }
 }
 
 /// An address, with a link to the calls from it.
@@ -169,9 +179,4 @@ pub(crate) fn share(part: f64, whole: f64) -> Markup {
             rect.bar width=(format!("{width:.1}")) height="8" fill="#2f6db3" {}
         }
     }
-}
-
-/// The time of a case or a list as a query value.
-pub(crate) fn before(at: Timestamp) -> String {
-    bellwether_report::rfc3339(at)
 }

@@ -58,7 +58,7 @@ pub struct Case {
     pub money: Option<f64>,
     /// Probability of fraud of an incident.
     pub probability: Option<f64>,
-    /// Mean score of the calls of a campaign.
+    /// Mean score of the calls of a campaign, if it was asked for.
     pub score: Option<f64>,
     /// Evidence in sentences.
     pub evidence: Vec<String>,
@@ -101,15 +101,13 @@ impl Reports<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Campaigns, the latest first. `before` is the time of the last campaign of the page before.
+    /// Campaigns without their mean scores, the latest first. `before` is the time of the last campaign of the page before.
     ///
     /// # Errors
     /// If the database fails.
     pub fn campaign_cases(&self, before: Option<Timestamp>, limit: usize) -> Result<Vec<Case>, StoreError> {
         let mut select = self.db().prepare_cached(&format!(
-            "SELECT x.*, {}, (SELECT avg(score) FROM (SELECT score FROM scores AS s WHERE s.campaign = x.campaign LIMIT {MAX_SCORES}))
-                 AS score
-             FROM (SELECT * FROM campaigns WHERE merged_into IS NULL AND calls > 0 AND last_seen < ?1
+            "SELECT x.*, {} FROM (SELECT * FROM campaigns WHERE merged_into IS NULL AND calls > 0 AND last_seen < ?1
                  ORDER BY last_seen DESC, campaign DESC LIMIT ?2) AS x
              LEFT JOIN acknowledgements AS a ON a.kind = 'campaign' AND a.id = x.name
              ORDER BY x.last_seen DESC, x.campaign DESC",
@@ -118,6 +116,24 @@ impl Reports<'_> {
         let before = before.unwrap_or(Timestamp::MAX).as_nanos();
         let rows = select.query_map(params![before, limit as i64], campaign)?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Adds the mean scores of campaigns.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn add_mean_scores<'a>(
+        &self,
+        campaigns: impl Iterator<Item = &'a mut Case>,
+    ) -> Result<(), StoreError> {
+        let mut select = self.db().prepare_cached(
+            "SELECT avg(score) FROM (SELECT score FROM scores
+                 WHERE campaign = (SELECT campaign FROM campaigns WHERE name = ?1) LIMIT ?2)",
+        )?;
+        for case in campaigns {
+            case.score = select.query_row(params![case.name, MAX_SCORES], |r| r.get(0))?;
+        }
+        Ok(())
     }
 }
 
@@ -169,7 +185,7 @@ fn campaign(row: &Row<'_>) -> Result<Case, rusqlite::Error> {
         minutes: None,
         money: None,
         probability: None,
-        score: row.get("score")?,
+        score: None,
         evidence,
         label: row.get("label")?,
         acknowledgement: acknowledgement(row)?,

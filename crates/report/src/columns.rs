@@ -198,6 +198,7 @@ impl Report {
 pub type Values = Vec<Value>;
 
 /// The row as an object with its columns' names.
-pub(crate) fn object(report: Report, values: Values) -> Map<String, Value> {
+#[must_use]
+pub fn object(report: Report, values: Values) -> Map<String, Value> {
     report.columns().iter().map(|c| c.name.to_owned()).zip(values).collect()
 }

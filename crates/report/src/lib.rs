@@ -75,7 +75,7 @@ pub use cases::{Case, CaseKind};
 pub use cells::{parse_time, rfc3339};
 pub use class_file::{export_classes, import_classes};
 pub use classes::CLASS_COLUMNS;
-pub use columns::{Column, Kind, Query, Report, Values};
+pub use columns::{Column, Kind, Query, Report, Values, object};
 pub use feed::{EntriesBySubject, News, Numbered};
 pub use find::Address;
 pub use find_name::Found;

@@ -3,7 +3,6 @@
 use bellwether_store::StoreError;
 use maud::{Markup, html};
 
-use super::calls::call_id;
 use super::{forms, plain};
 use crate::context::Context;
 use crate::fields::Fields;
@@ -47,7 +46,7 @@ fn one(context: &Context<'_>, call: Fields<'_>, place: usize, of: usize) -> Resu
     let ladder = LadderView::of(call);
     Ok(html! {
         header.subject {
-            h1 { "Call " (call_id(id)) }
+            h1 { "Call " (code(id)) }
             p.meta {
                 @if of > 1 { "Call " (place + 1) " of " (of) " under this Call-ID. " }
                 (maybe_moment(call.text("started_at"))) " \u{b7} "

@@ -10,7 +10,7 @@ use crate::countries;
 use crate::form::is_token;
 use crate::format::{NONE, cut, span, t, time};
 use crate::link;
-use crate::parts::{Head, address, badge, code, dense, dialled, nothing, pager, party, score, thing};
+use crate::parts::{Head, address, badge, dense, dialled, nothing, pager, party, score, thing};
 use crate::route::Rendered;
 
 /// Calls of one page.
@@ -216,9 +216,4 @@ fn result(line: &CallLine) -> Markup {
             (None, None) => span.status { "open" },
         }
     }
-}
-
-/// A Call-ID, whole.
-pub(crate) fn call_id(id: &str) -> Markup {
-    code(id)
 }

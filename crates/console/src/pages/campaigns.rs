@@ -1,6 +1,6 @@
 //! `/campaigns` and `/campaign/ID`.
 
-use bellwether_report::{Case, CaseKind};
+use bellwether_report::{Case, CaseKind, rfc3339};
 use bellwether_store::StoreError;
 use maud::{Markup, html};
 
@@ -10,7 +10,7 @@ use crate::fields::Fields;
 use crate::format::{count, cut, decimal, maybe_moment, moment, nanos, t, time};
 use crate::link;
 use crate::parts::{
-    Head, address, badge, before, dense, dialled, facts, figure, maybe_badge, nothing, pager, party, score,
+    Head, address, decision, dense, dialled, facts, figure, maybe_badge, nothing, pager, party, score,
     section, thing,
 };
 use crate::route::Rendered;
@@ -32,9 +32,10 @@ const MAX_HOURS: i64 = 24 * 14;
 const MAX_MOMENTS: usize = 2000;
 
 pub(crate) fn list(context: &Context<'_>) -> Result<Rendered, StoreError> {
-    let cases = context.reports.campaign_cases(context.time("before"), PAGE)?;
+    let mut cases = context.reports.campaign_cases(context.time("before"), PAGE)?;
+    context.reports.add_mean_scores(cases.iter_mut())?;
     let next = cases.last().filter(|_| cases.len() == PAGE);
-    let next = next.map(|case| link::with_query("/campaigns", &[("before", &before(case.updated_at))]));
+    let next = next.map(|case| link::with_query("/campaigns", &[("before", &rfc3339(case.updated_at))]));
     let first = context.query("before").map(|_| "/campaigns");
     let rows: Vec<Vec<Markup>> = cases.iter().map(row).collect();
     let body = html! {
@@ -60,11 +61,7 @@ fn row(case: &Case) -> Vec<Markup> {
         time(case.opened_at),
         time(case.updated_at),
         html! { (cut(case.evidence.first().map_or("", String::as_str), 80)) },
-        html! {
-            @if let Some(label) = &case.label { (badge(label)) }
-            @else if case.is_undecided() { span.badge.plain { "to decide" } }
-            @else { span.badge.plain { "acknowledged" } }
-        },
+        decision(case),
     ]
 }
 

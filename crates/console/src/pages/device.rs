@@ -29,18 +29,18 @@ pub(crate) fn page(context: &Context<'_>, aor: &str) -> Result<Rendered, StoreEr
     if devices.is_empty() {
         return Ok(Rendered::Missing("subscriber"));
     }
-    let noise = noise_of(context, aor)?;
     if let Some(name) = context.query("picture") {
         let clock = devices.get(context.number("n")).and_then(|device| ClockPicture::of(Fields(device)));
         let picture = match name {
             "clock" => clock.map(|clock| clock.draw()),
-            "energy" => Some(energy_over_dc(&points(&noise))),
-            "codes" => Some(codes(&totals(&noise, "codes"))),
-            "samples" => Some(samples(&sample_totals(&noise))),
+            "energy" => Some(energy_over_dc(&points(&noise_of(context, aor)?))),
+            "codes" => Some(codes(&code_totals(&noise_of(context, aor)?))),
+            "samples" => Some(samples(&sample_totals(&noise_of(context, aor)?))),
             _ => None,
         };
         return Ok(picture.map_or(Rendered::Missing("picture"), |svg| Rendered::Picture(svg.into_string())));
     }
+    let noise = noise_of(context, aor)?;
     let body = html! {
         header.subject {
             h1 { "Subscriber " (code(aor)) }
@@ -208,26 +208,22 @@ fn points(noise: &[Map<String, Value>]) -> Vec<NoisePoint> {
     noise.iter().filter_map(point).collect()
 }
 
-/// The counts of an object with numbers as names, over all streams.
-fn totals(noise: &[Map<String, Value>], name: &str) -> Vec<(i64, f64)> {
-    let mut all: BTreeMap<i64, f64> = BTreeMap::new();
-    for (code, n) in noise.iter().filter_map(|of| Fields(of).object(name)).flat_map(|of| of.0.iter()) {
-        if let (Ok(code), Some(n)) = (code.parse(), n.as_f64()) {
-            *all.entry(code).or_default() += n;
-        }
-    }
-    all.into_iter().collect()
+/// The counts of the code words over all streams.
+fn code_totals(noise: &[Map<String, Value>]) -> Vec<(i64, f64)> {
+    let codes = noise.iter().filter_map(|of| Fields(of).object("codes")).flat_map(|of| of.0.iter());
+    totals(codes.filter_map(|(code, n)| Some((code.parse().ok()?, n.as_f64()?))))
 }
 
 /// The counts of the sample values over all streams.
 fn sample_totals(noise: &[Map<String, Value>]) -> Vec<(i64, f64)> {
+    let pairs = noise.iter().flat_map(|of| Fields(of).list("samples"));
+    totals(pairs.filter_map(|pair| Some((pair.get(0)?.as_i64()?, pair.get(1)?.as_f64()?))))
+}
+
+fn totals(counts: impl Iterator<Item = (i64, f64)>) -> Vec<(i64, f64)> {
     let mut all: BTreeMap<i64, f64> = BTreeMap::new();
-    for pair in noise.iter().flat_map(|of| Fields(of).list("samples")) {
-        if let (Some(value), Some(n)) =
-            (pair.get(0).and_then(Value::as_i64), pair.get(1).and_then(Value::as_f64))
-        {
-            *all.entry(value).or_default() += n;
-        }
+    for (value, n) in counts {
+        *all.entry(value).or_default() += n;
     }
     all.into_iter().collect()
 }
@@ -241,7 +237,7 @@ fn noise_part(noise: &[Map<String, Value>], aor: &str) -> Markup {
         p.lead { (several(noise.len() as i64, "stream")) " of the newest calls. The noise of a device is the same whoever speaks." }
         div.pictures {
             (figure("energy over DC offset", &energy_over_dc(&points(noise)), &html! { "Energy over DC offset, one point for each stream." }, Some(&alone("energy"))))
-            (figure("code words", &codes(&totals(noise, "codes")), &html! { "Distribution of the code words." }, Some(&alone("codes"))))
+            (figure("code words", &codes(&code_totals(noise)), &html! { "Distribution of the code words." }, Some(&alone("codes"))))
             (figure("sample values", &samples(&sample_totals(noise)), &html! { "Histogram of the sample values near zero." }, Some(&alone("samples"))))
         }
     }

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::figures::hours;
 use crate::format::{NONE, age, count, cut, decimal, fixed, percent, probability, t, time};
 use crate::link;
-use crate::parts::{Head, badge, dense, figure, nothing, score, section, thing, tile};
+use crate::parts::{Head, badge, dense, nothing, score, section, thing, tile};
 use crate::route::Rendered;
 use crate::words::{fraud, rank};
 
@@ -37,9 +37,13 @@ pub(crate) fn page(context: &Context<'_>) -> Result<Rendered, StoreError> {
     });
     let mut campaigns = context.reports.campaign_cases(None, MAX_READ)?;
     campaigns.retain(Case::is_undecided);
-    let (notifications, mut campaigns): (Vec<Case>, Vec<Case>) =
+    let (mut notifications, mut campaigns): (Vec<Case>, Vec<Case>) =
         campaigns.into_iter().partition(|case| case.kind == CaseKind::Notification);
     campaigns.sort_by_key(|case| std::cmp::Reverse(case.calls));
+    // A mean over the calls of each campaign that is read would be most of the page's time.
+    for shown in [&mut notifications, &mut campaigns] {
+        context.reports.add_mean_scores(shown.iter_mut().take(MAX_SHOWN))?;
+    }
     let recent = context.reports.recent(DAY)?;
     let body = html! {
         h1 { "Inbox" }
@@ -146,14 +150,4 @@ fn notified(cases: &[Case]) -> Markup {
             &rows,
         ))
     }
-}
-
-/// The figure of the calls by hour stands on several pages.
-pub(crate) fn by_hour(picture: &Markup, recent: &Recent) -> Markup {
-    let span = html! {
-        "Calls by hour and disposition: "
-        span.key.bad { "quarantine" } " " span.key.warn { "monitor" } " " span.key.good { "standard" } ". "
-        @if recent.is_cut { "Only the newest calls of the span are counted." }
-    };
-    figure("calls by hour", picture, &span, None)
 }

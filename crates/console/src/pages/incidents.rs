@@ -1,6 +1,6 @@
 //! `/incidents` and `/incident/ID`.
 
-use bellwether_report::Case;
+use bellwether_report::{Case, rfc3339};
 use bellwether_store::StoreError;
 use maud::{Markup, html};
 
@@ -12,7 +12,7 @@ use crate::format::{
 };
 use crate::link;
 use crate::parts::{
-    Head, address, badge, before, dense, dialled, facts, figure, maybe_badge, nothing, pager, party, score,
+    Head, address, decision, dense, dialled, facts, figure, maybe_badge, nothing, pager, party, score,
     section, table, thing,
 };
 use crate::route::Rendered;
@@ -29,7 +29,7 @@ const MAX_MEMBERS: usize = 25;
 pub(crate) fn list(context: &Context<'_>) -> Result<Rendered, StoreError> {
     let cases = context.reports.incident_cases(context.time("before"), PAGE)?;
     let next = cases.last().filter(|_| cases.len() == PAGE);
-    let next = next.map(|case| link::with_query("/incidents", &[("before", &before(case.updated_at))]));
+    let next = next.map(|case| link::with_query("/incidents", &[("before", &rfc3339(case.updated_at))]));
     let first = context.query("before").map(|_| "/incidents");
     let rows: Vec<Vec<Markup>> = cases.iter().map(row).collect();
     let body = html! {
@@ -60,11 +60,7 @@ fn row(case: &Case) -> Vec<Markup> {
     vec![
         html! { a href=(link::to("incident", &case.name)) { (t(case.fraud.as_deref().map_or("incident", fraud))) } },
         maybe_badge(case.severity.as_deref()),
-        html! {
-            @if let Some(label) = &case.label { (badge(label)) }
-            @else if case.is_undecided() { span.badge.plain { "to decide" } }
-            @else { span.badge.plain { "acknowledged" } }
-        },
+        decision(case),
         html! { (cut(&case.subject, 44)) },
         html! { (count(case.calls)) },
         html! { (decimal(case.minutes, 0)) },

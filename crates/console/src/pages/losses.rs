@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use bellwether_report::{Health, Query, Report};
+use bellwether_report::{Health, Query, Report, object};
 use bellwether_store::StoreError;
 use maud::{Markup, html};
 use serde_json::{Map, Value};
@@ -16,11 +16,10 @@ use crate::route::Rendered;
 
 pub(crate) fn page(context: &Context<'_>) -> Result<Rendered, StoreError> {
     let health = context.reports.health()?;
-    let names: Vec<&str> = Report::Losses.columns().iter().map(|column| column.name).collect();
     let mut losses: Vec<Map<String, Value>> = Vec::new();
     let query = Query { report: Report::Losses, since: None, until: None };
     context.reports.rows(&query, &mut |values| {
-        losses.push(names.iter().map(|name| (*name).to_owned()).zip(values).collect());
+        losses.push(object(Report::Losses, values));
         ControlFlow::Continue(())
     })?;
     let body = html! {

@@ -2,10 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use bellwether_report::{Query, Report};
+use bellwether_report::{Query, Report, object};
 use bellwether_store::StoreError;
 use maud::{Markup, html};
-use serde_json::{Map, Value};
 
 use super::{forms, plain};
 use crate::context::Context;
@@ -20,7 +19,6 @@ const MAX_SHOWN: usize = 200;
 
 pub(crate) fn list(context: &Context<'_>) -> Result<Rendered, StoreError> {
     let query = Query { report: Report::Recordings, since: None, until: None };
-    let names: Vec<&str> = Report::Recordings.columns().iter().map(|column| column.name).collect();
     let mut rows: Vec<Vec<Markup>> = Vec::new();
     let mut is_cut = false;
     context.reports.rows(&query, &mut |values| {
@@ -28,8 +26,7 @@ pub(crate) fn list(context: &Context<'_>) -> Result<Rendered, StoreError> {
             is_cut = true;
             return ControlFlow::Break(());
         }
-        let object: Map<String, Value> = names.iter().map(|name| (*name).to_owned()).zip(values).collect();
-        rows.push(row(Fields(&object)));
+        rows.push(row(Fields(&object(Report::Recordings, values))));
         ControlFlow::Continue(())
     })?;
     let body = html! {

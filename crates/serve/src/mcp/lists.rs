@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use bellwether_report::{Query, Report};
+use bellwether_report::{Query, Report, object};
 use bellwether_store::StoreError;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::answer::{Answer, Rows};
 use super::names::Context;
@@ -78,9 +78,7 @@ fn list(
         if place <= skip {
             return ControlFlow::Continue(());
         }
-        let row: Map<String, Value> =
-            report.columns().iter().map(|column| column.name.to_owned()).zip(values).collect();
-        has_more = rows.len() == limit || !rows.push(row);
+        has_more = rows.len() == limit || !rows.push(object(report, values));
         if has_more { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let visited: Result<(), StoreError> = if report.is_in_order_of_time() {
