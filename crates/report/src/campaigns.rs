@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::Reports;
 use crate::cells::{int, parsed, round, text, time};
 use crate::columns::{Report, Values, object};
+use crate::feed::Numbered;
 
 /// Call-IDs, fingerprints and User-Agents listed of one campaign.
 const MAX_LISTED: i64 = 100_000;
@@ -75,12 +76,7 @@ impl Reports<'_> {
     /// # Errors
     /// If the database fails.
     pub fn show_campaign(&self, name: &str) -> Result<Option<Map<String, Value>>, StoreError> {
-        let Some(name) = self.current_campaign(name)? else { return Ok(None) };
-        let mut select = self.db().prepare(&format!("{CAMPAIGNS} WHERE k.name = ?1"))?;
-        let mut rows = select.query([&name])?;
-        let Some(row) = rows.next()? else { return Ok(None) };
-        let campaign: i64 = row.get("campaign")?;
-        let mut shown = object(Report::Campaigns, self.campaign_values(row)?);
+        let Some((campaign, mut shown)) = self.campaign_row(name)? else { return Ok(None) };
         let mut put = |name: &str, value: Value| {
             shown.insert(name.to_owned(), value);
         };
@@ -88,6 +84,15 @@ impl Reports<'_> {
         put("members", self.campaign_members(campaign)?);
         put("events", self.campaign_events(campaign)?);
         Ok(Some(shown))
+    }
+
+    /// The number and the row of a campaign by name, or of the campaign that took its calls.
+    pub(crate) fn campaign_row(&self, name: &str) -> Result<Option<Numbered>, StoreError> {
+        let Some(name) = self.current_campaign(name)? else { return Ok(None) };
+        let mut select = self.db().prepare(&format!("{CAMPAIGNS} WHERE k.name = ?1"))?;
+        let mut rows = select.query([&name])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        Ok(Some((row.get("campaign")?, object(Report::Campaigns, self.campaign_values(row)?))))
     }
 
     pub(crate) fn campaign_timeline(&self, campaign: i64) -> Result<Value, StoreError> {
@@ -117,20 +122,8 @@ impl Reports<'_> {
              FROM campaign_members AS m JOIN calls_now AS c ON c.call = m.call LEFT JOIN scores AS s ON s.id = c.id
              WHERE m.campaign = ?1 ORDER BY c.started_at, c.call LIMIT ?2",
         )?;
-        let rows: Result<Vec<Value>, rusqlite::Error> = select
-            .query_map([campaign, MAX_LISTED], |r| {
-                Ok(json!({
-                    "call_id": r.get::<_, String>(0)?,
-                    "started_at": time(r.get(1)?),
-                    "caller": r.get::<_, String>(2)?,
-                    "callee": r.get::<_, String>(3)?,
-                    "source": r.get::<_, String>(4)?,
-                    "strength": r.get::<_, f64>(5)?,
-                    "why": r.get::<_, String>(6)?,
-                    "score": r.get::<_, Option<f64>>(7)?,
-                }))
-            })?
-            .collect();
+        let rows: Result<Vec<Value>, rusqlite::Error> =
+            select.query_map([campaign, MAX_LISTED], |row| Ok(Value::Object(member(row)?)))?.collect();
         Ok(Value::Array(rows?))
     }
 
@@ -142,4 +135,19 @@ impl Reports<'_> {
             .collect();
         Ok(Value::Array(rows?))
     }
+}
+
+/// A member of a campaign from its row: the Call-ID, start, caller, dialled number, source, strength, reason and score, in this order.
+pub(crate) fn member(row: &Row<'_>) -> Result<Map<String, Value>, rusqlite::Error> {
+    let members: [(&str, Value); 8] = [
+        ("call_id", json!(row.get::<_, String>(0)?)),
+        ("started_at", time(row.get(1)?)),
+        ("caller", json!(row.get::<_, String>(2)?)),
+        ("callee", json!(row.get::<_, String>(3)?)),
+        ("source", json!(row.get::<_, String>(4)?)),
+        ("strength", json!(row.get::<_, f64>(5)?)),
+        ("why", json!(row.get::<_, String>(6)?)),
+        ("score", json!(row.get::<_, Option<f64>>(7)?)),
+    ];
+    Ok(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }

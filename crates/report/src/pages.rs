@@ -7,9 +7,7 @@ use rusqlite::{OptionalExtension, params};
 use serde_json::{Map, Value, json};
 
 use crate::Reports;
-use crate::campaigns::CAMPAIGNS;
-use crate::cells::time;
-use crate::columns::{Report, object};
+use crate::campaigns::member;
 
 /// The end of all texts with a prefix: no character sorts behind it.
 const END: char = '\u{10ffff}';
@@ -56,12 +54,7 @@ impl Reports<'_> {
     /// # Errors
     /// If the database fails.
     pub fn campaign_overview(&self, name: &str) -> Result<Option<Map<String, Value>>, StoreError> {
-        let Some(name) = self.current_campaign(name)? else { return Ok(None) };
-        let mut select = self.db().prepare(&format!("{CAMPAIGNS} WHERE k.name = ?1"))?;
-        let mut rows = select.query([&name])?;
-        let Some(row) = rows.next()? else { return Ok(None) };
-        let campaign: i64 = row.get("campaign")?;
-        let mut shown = object(Report::Campaigns, self.campaign_values(row)?);
+        let Some((campaign, mut shown)) = self.campaign_row(name)? else { return Ok(None) };
         shown.remove("call_ids");
         shown.insert("timeline".to_owned(), self.campaign_timeline(campaign)?);
         shown.insert("events".to_owned(), self.campaign_events(campaign)?);
@@ -81,25 +74,16 @@ impl Reports<'_> {
     ) -> Result<Vec<Value>, StoreError> {
         // A campaign is bounded, and its members have to be sorted for any page: a cursor would save nothing.
         let mut select = self.db().prepare_cached(
-            "SELECT c.call_id, c.started_at, c.caller, coalesce(c.dialled_otherwise, c.callee), c.source, m.strength, m.why,
-                 s.score, c.fingerprint, (SELECT answered_at FROM outcomes AS o WHERE o.id = c.id) IS NOT NULL
-             FROM campaigns AS k JOIN campaign_members AS m ON m.campaign = k.campaign JOIN calls AS c ON c.call = m.call
+            "SELECT c.call_id, c.started_at, c.caller, c.dialled, c.source, m.strength, m.why, s.score,
+                 c.answered_at IS NOT NULL
+             FROM campaigns AS k JOIN campaign_members AS m ON m.campaign = k.campaign JOIN calls_now AS c ON c.call = m.call
                  LEFT JOIN scores AS s ON s.id = c.id
              WHERE k.name = ?1 ORDER BY c.started_at, c.call LIMIT ?2 OFFSET ?3",
         )?;
         let rows = select.query_map(params![name, limit as i64, skip as i64], |r| {
-            Ok(json!({
-                "call_id": r.get::<_, String>(0)?,
-                "started_at": time(r.get(1)?),
-                "caller": r.get::<_, String>(2)?,
-                "callee": r.get::<_, String>(3)?,
-                "source": r.get::<_, String>(4)?,
-                "strength": r.get::<_, f64>(5)?,
-                "why": r.get::<_, String>(6)?,
-                "score": r.get::<_, Option<f64>>(7)?,
-                "fingerprint": r.get::<_, String>(8)?,
-                "answered": r.get::<_, bool>(9)?,
-            }))
+            let mut shown = member(r)?;
+            shown.insert("answered".to_owned(), json!(r.get::<_, bool>(8)?));
+            Ok(Value::Object(shown))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
