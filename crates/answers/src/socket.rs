@@ -83,19 +83,34 @@ impl Listener {
                     continue;
                 }
                 let Some(desk) = desk() else { continue };
-                open.fetch_add(1, Ordering::Relaxed);
-                let open = Arc::clone(&open);
+                let connection = Connection::count(&open);
                 let spawned =
                     std::thread::Builder::new().name("answers".to_owned()).spawn_scoped(scope, move || {
                         // A peer that goes away ends its connection only.
                         let _ = answer(stream, desk, stop);
-                        open.fetch_sub(1, Ordering::Relaxed);
+                        drop(connection);
                     });
                 if let Err(e) = spawned {
                     tracing::warn!("no thread for a question: {e}");
                 }
             }
         });
+    }
+}
+
+/// A connection, counted while it is open or waits for its thread.
+struct Connection(Arc<AtomicUsize>);
+
+impl Connection {
+    fn count(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
