@@ -1,6 +1,6 @@
 //! The way of each request to its handler: host, identity, rate, and headers of the answer.
 
-use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -9,6 +9,7 @@ use axum::extract::{MatchedPath, Request, State as Shared};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use bellwether_base::{LruTable, Timestamp};
 
 use crate::auth::{Identity, Scope};
 use crate::problem::Problem;
@@ -45,38 +46,46 @@ struct Bucket {
 /// The rates of all clients.
 pub(crate) struct Rates {
     per_second: f64,
-    requests: Mutex<BTreeMap<String, Bucket>>,
-    logins: Mutex<BTreeMap<IpAddr, Bucket>>,
+    requests: Mutex<Buckets<String>>,
+    logins: Mutex<Buckets<IpAddr>>,
+    /// Keyed, so that no client can choose addresses of one hash.
+    hasher: RandomState,
 }
+
+type Buckets<K> = LruTable<K, Bucket, 1>;
 
 impl Rates {
     pub(crate) fn new(per_second: u32) -> Self {
         Self {
             per_second: f64::from(per_second.max(1)),
-            requests: Mutex::default(),
-            logins: Mutex::default(),
+            requests: Mutex::new(LruTable::new(MAX_CLIENTS)),
+            logins: Mutex::new(LruTable::new(MAX_CLIENTS)),
+            hasher: RandomState::new(),
         }
     }
 
     /// Returns false if a client asks too often.
     pub(crate) fn admits(&self, client: &str) -> bool {
-        take(&self.requests, client.to_owned(), self.per_second, self.per_second)
+        let hash = self.hasher.hash_one(client);
+        take(&self.requests, hash, client.to_owned(), self.per_second, self.per_second)
     }
 
     /// Returns false if an address tries too many logins.
     pub(crate) fn admits_login(&self, address: IpAddr) -> bool {
-        take(&self.logins, address, LOGINS, LOGINS_PER_SECOND)
+        take(&self.logins, self.hasher.hash_one(address), address, LOGINS, LOGINS_PER_SECOND)
     }
 }
 
-fn take<K: Ord + Clone>(buckets: &Mutex<BTreeMap<K, Bucket>>, key: K, most: f64, per_second: f64) -> bool {
+fn take<K: Eq>(buckets: &Mutex<Buckets<K>>, hash: u64, key: K, most: f64, per_second: f64) -> bool {
     let mut buckets = buckets.lock().unwrap_or_else(PoisonError::into_inner);
     let now = Instant::now();
-    if buckets.len() >= MAX_CLIENTS && !buckets.contains_key(&key) {
-        let oldest = buckets.iter().min_by_key(|(_, bucket)| bucket.at).map(|(key, _)| key.clone());
-        oldest.map(|key| buckets.remove(&key));
-    }
-    let bucket = buckets.entry(key).or_insert(Bucket { level: most, at: now });
+    let slot = match buckets.find(hash, &key) {
+        Some(slot) => slot,
+        None => buckets.insert(hash, key, Bucket { level: most, at: now }, 0, Timestamp::MIN).0,
+    };
+    buckets.touch(slot, 0, Timestamp::MIN);
+    // The slot was found or made above.
+    let Some((_, bucket)) = buckets.get_mut(slot) else { return false };
     bucket.level = (bucket.level + now.duration_since(bucket.at).as_secs_f64() * per_second).min(most);
     bucket.at = now;
     let is_admitted = bucket.level >= 1.0;
