@@ -16,17 +16,23 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    pub(crate) fn new(field: &str, why: impl Into<String>) -> Self {
+    /// A fault of a member.
+    #[must_use]
+    pub fn new(field: &str, why: impl Into<String>) -> Self {
         Self { field: field.to_owned(), why: why.into() }
     }
 }
 
 /// The members of an object.
 #[derive(Clone, Copy)]
-pub(crate) struct Fields<'a>(&'a Map<String, Value>);
+pub struct Fields<'a>(&'a Map<String, Value>);
 
 impl<'a> Fields<'a> {
-    pub(crate) fn of(value: &'a Value) -> Result<Self, FieldError> {
+    /// The members of a value.
+    ///
+    /// # Errors
+    /// If the value is no object.
+    pub fn of(value: &'a Value) -> Result<Self, FieldError> {
         value.as_object().map(Self).ok_or_else(|| FieldError::new("", "the body is not a JSON object"))
     }
 
@@ -44,15 +50,27 @@ impl<'a> Fields<'a> {
         Ok(Some(text))
     }
 
-    pub(crate) fn text(self, name: &str) -> Result<Option<String>, FieldError> {
+    /// A text of at most 2048 characters; none if it is absent.
+    ///
+    /// # Errors
+    /// If the member is no text, or a longer one.
+    pub fn text(self, name: &str) -> Result<Option<String>, FieldError> {
         Ok(self.text_of(name, MAX_TEXT)?.map(str::to_owned))
     }
 
-    pub(crate) fn needed(self, name: &str) -> Result<String, FieldError> {
+    /// A text that must be there, and must not be empty.
+    ///
+    /// # Errors
+    /// If it is missing, empty, no text or too long.
+    pub fn needed(self, name: &str) -> Result<String, FieldError> {
         self.text(name)?.filter(|text| !text.is_empty()).ok_or_else(|| FieldError::new(name, "is missing"))
     }
 
-    pub(crate) fn number(self, name: &str) -> Result<Option<f64>, FieldError> {
+    /// A finite number; none if it is absent.
+    ///
+    /// # Errors
+    /// If the member is no number.
+    pub fn number(self, name: &str) -> Result<Option<f64>, FieldError> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let number = value.as_f64().filter(|n| n.is_finite());
         number.map(Some).ok_or_else(|| FieldError::new(name, "is not a number"))

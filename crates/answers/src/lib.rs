@@ -30,7 +30,7 @@ mod socket;
 pub use answer::{Basis, Reason, ScoreAnswer};
 pub use change::{Change, ChangeError, Done, Performer, When, sentences};
 pub use desk::{Desk, DeskError, DeskOptions, LocalDesk, Question, Reply, Vitals};
-pub use fields::{FieldError, has_number};
+pub use fields::{FieldError, Fields, has_number};
 pub use invite::{AskedInvite, InviteError, InviteReader};
 pub use request::{ScoreRequest, parse_telemetry};
 pub use socket::{Listener, RemoteDesk, socket_path};

@@ -8,15 +8,15 @@ pub(crate) mod openapi;
 pub(crate) mod score;
 
 use axum::body::Bytes;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
+use crate::headers::has_media_type;
 use crate::problem::Problem;
 
 /// The JSON of a body. A browser's form cannot have this media type without asking first.
 pub(crate) fn json_of(headers: &HeaderMap, body: &Bytes) -> Result<Value, Problem> {
-    let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !media.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+    if !has_media_type(headers, "application/json") {
         let text = "the Content-Type is not application/json";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
     }

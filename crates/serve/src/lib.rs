@@ -28,6 +28,7 @@ mod auth;
 mod counters;
 mod desks;
 mod guard;
+mod headers;
 mod mcp;
 mod metrics;
 mod options;

@@ -17,6 +17,7 @@ use bellwether_report::Reports;
 use crate::api::feedback::{author, order};
 use crate::auth::{Identity, Scope};
 use crate::guard::{COOKIE, Client, cookie};
+use crate::headers::{has_content, has_media_type};
 use crate::problem::Problem;
 use crate::state::State;
 
@@ -65,8 +66,7 @@ pub(crate) async fn asset(uri: Uri, headers: HeaderMap) -> Response {
         return Problem::not_found().into_response();
     };
     let etag = asset.etag();
-    let is_known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()) == Some(&etag);
-    let mut response = if is_known {
+    let mut response = if has_content(&headers, &etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         ([(header::CONTENT_TYPE, asset.media_type)], asset.bytes).into_response()
@@ -89,8 +89,7 @@ pub(crate) async fn act(
     body: Bytes,
 ) -> Response {
     let session = session_of(&state, client.identity.as_ref());
-    let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if media.split(';').next().unwrap_or_default().trim() != "application/x-www-form-urlencoded" {
+    if !has_media_type(&headers, "application/x-www-form-urlencoded") {
         return failed(&session, StatusCode::UNSUPPORTED_MEDIA_TYPE, "This is no form of the console.");
     }
     let fields = pairs(&String::from_utf8_lossy(&body));

@@ -7,16 +7,13 @@ use axum::body::Bytes;
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use bellwether_answers::{Change, FieldError, Question, Reply, parse_telemetry};
+use bellwether_answers::{Change, Fields, Question, Reply, parse_telemetry};
 use serde_json::{Value, json};
 
 use super::json_of;
 use crate::guard::Client;
 use crate::problem::Problem;
 use crate::state::State;
-
-/// Longest text of a member, in characters.
-const MAX_TEXT: usize = 2048;
 
 /// `POST /api/v1/telemetry/call`
 pub(crate) async fn telemetry(
@@ -48,12 +45,13 @@ pub(crate) async fn label(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let value = json_of(&headers, &body)?;
+    let fields = Fields::of(&value)?;
     let change = Change::Label {
-        kind: needed(&value, "kind")?,
-        id: needed(&value, "id")?,
-        label: needed(&value, "label")?,
+        kind: fields.needed("kind")?,
+        id: fields.needed("id")?,
+        label: fields.needed("label")?,
         author: author(&client),
-        reason: text(&value, "reason")?.unwrap_or_default(),
+        reason: fields.text("reason")?.unwrap_or_default(),
     };
     let done = order(&state, change).await?;
     Ok(answered(StatusCode::OK, &json!({ "result": done.words, "effects": done.effects })))
@@ -73,28 +71,6 @@ pub(crate) async fn order(state: &State, change: Change) -> Result<bellwether_an
 /// The name under which a change stands in the database.
 pub(crate) fn author(client: &Client) -> String {
     client.identity.as_ref().map_or_else(|| "unknown".to_owned(), |identity| identity.name.clone())
-}
-
-/// The text of a member that must be there.
-pub(crate) fn needed(value: &Value, name: &str) -> Result<String, FieldError> {
-    match text(value, name)? {
-        Some(text) => Ok(text),
-        None => Err(FieldError { field: name.to_owned(), why: "is missing".to_owned() }),
-    }
-}
-
-/// The text of a member.
-pub(crate) fn text(value: &Value, name: &str) -> Result<Option<String>, FieldError> {
-    let wrong = |why: &str| FieldError { field: name.to_owned(), why: why.to_owned() };
-    match value.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.chars().count() > MAX_TEXT => {
-            Err(wrong("is longer than 2048 characters"))
-        }
-        Some(Value::String(text)) if text.is_empty() => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(wrong("is not text")),
-    }
 }
 
 pub(crate) fn answered(status: StatusCode, body: &Value) -> Response {

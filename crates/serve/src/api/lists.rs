@@ -7,14 +7,15 @@ use axum::body::Bytes;
 use axum::extract::{Path, State as Shared};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use bellwether_answers::{Change, FieldError};
+use bellwether_answers::{Change, FieldError, Fields};
+use bellwether_base::Shown;
 use bellwether_report::{Reports, SwitchEntry, SwitchList};
 use serde_json::json;
 
-use super::feedback::{answered, author, needed, order, text};
+use super::feedback::{answered, author, order};
 use super::json_of;
-use crate::auth;
 use crate::guard::Client;
+use crate::headers::{etag_of, has_content};
 use crate::pages::pairs;
 use crate::problem::Problem;
 use crate::state::State;
@@ -47,7 +48,7 @@ pub(crate) async fn list(
     if let Some(kind) = of("kind") {
         if !KINDS.contains(&kind) {
             let why = format!("is none of {}", KINDS.join(", "));
-            return Err(FieldError { field: "kind".to_owned(), why }.into());
+            return Err(FieldError::new("kind", why).into());
         }
         entries.retain(|entry| entry.kind == kind);
     }
@@ -59,13 +60,11 @@ pub(crate) async fn list(
         }
         "kamailio" => ("text/plain; charset=utf-8", entries.iter().map(htable).collect()),
         _ => {
-            let why = "is not json, csv, text or kamailio".to_owned();
-            return Err(FieldError { field: "format".to_owned(), why }.into());
+            return Err(FieldError::new("format", "is not json, csv, text or kamailio").into());
         }
     };
-    let etag = format!("\"{}\"", auth::sha256(body.as_bytes()).get(..32).unwrap_or_default());
-    let is_known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()) == Some(&etag);
-    let mut response = if is_known {
+    let etag = etag_of(body.as_bytes());
+    let mut response = if has_content(&headers, &etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         (StatusCode::OK, [(header::CONTENT_TYPE, media)], body).into_response()
@@ -86,18 +85,14 @@ pub(crate) async fn add(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let value = json_of(&headers, &body)?;
-    let until = value.get("until_epoch").filter(|until| !until.is_null());
-    let until = until.map(|until| {
-        let wrong = || FieldError { field: "until_epoch".to_owned(), why: "is not a number".to_owned() };
-        until.as_f64().map(|seconds| (seconds * 1e9) as i64).ok_or_else(wrong)
-    });
+    let fields = Fields::of(&value)?;
     let change = Change::ListAdd {
         list,
-        kind: needed(&value, "kind")?,
-        value: needed(&value, "value")?,
-        reason: text(&value, "reason")?.unwrap_or_default(),
+        kind: fields.needed("kind")?,
+        value: fields.needed("value")?,
+        reason: fields.text("reason")?.unwrap_or_default(),
         author: author(&client),
-        until: until.transpose()?,
+        until: fields.number("until_epoch")?.map(|seconds| (seconds * 1e9) as i64),
     };
     let done = order(&state, change).await?;
     Ok(answered(StatusCode::CREATED, &json!({ "result": done.words, "effects": done.effects })))
@@ -111,7 +106,7 @@ pub(crate) async fn remove(
 ) -> Result<Response, Problem> {
     if value.chars().count() > MAX_VALUE {
         let why = format!("is longer than {MAX_VALUE} characters");
-        return Err(FieldError { field: "value".to_owned(), why }.into());
+        return Err(FieldError::new("value", why).into());
     }
     let change = Change::ListRemove { list, kind, value, author: author(&client) };
     let done = order(&state, change).await?;
@@ -127,14 +122,9 @@ fn csv(entries: &[SwitchEntry]) -> String {
     let mut out = String::from("kind,value,because,calls,honest_calls,until\n");
     for entry in entries {
         let until = entry.until.as_deref().unwrap_or_default();
-        let cells = [entry.kind, &entry.value, &entry.because].map(quoted).join(",");
+        let cells = [entry.kind, &entry.value, &entry.because].map(Shown::csv_text);
+        let cells = cells.each_ref().map(Shown::as_str).join(",");
         out.push_str(&format!("{cells},{},{},{until}\n", entry.calls, entry.honest_calls));
     }
     out
-}
-
-/// A cell of a CSV file. A text that a spreadsheet would compute begins with an apostrophe.
-fn quoted(cell: &str) -> String {
-    let guard = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
-    format!("\"{guard}{}\"", cell.replace('"', "\"\""))
 }

@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::json_of;
 use crate::auth;
 use crate::guard::Client;
+use crate::headers::{etag_of, has_content};
 use crate::problem::Problem;
 use crate::state::State;
 
@@ -44,10 +45,8 @@ pub(crate) async fn of_fingerprint(
 ) -> Result<Response, Problem> {
     let request = ScoreRequest::parse(&serde_json::json!({ "fingerprint": fingerprint }))?;
     let answer = answer(&state, request).await?;
-    let etag = etag_of(&answer);
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let is_same = known.is_some_and(|known| known == "*" || known.split(',').any(|one| one.trim() == etag));
-    if is_same {
+    let etag = etag_of_answer(&answer);
+    if has_content(&headers, &etag) {
         let mut response = StatusCode::NOT_MODIFIED.into_response();
         cache(&mut response, &answer, &etag);
         return Ok(response);
@@ -120,10 +119,9 @@ fn key_of(request: &ScoreRequest) -> Option<u64> {
 }
 
 /// A name of the answer's content. Times and identifiers of the request are no content.
-fn etag_of(answer: &ScoreAnswer) -> String {
+fn etag_of_answer(answer: &ScoreAnswer) -> String {
     let content = ScoreAnswer { age_ms: 0, ..answer.clone() };
-    let text = serde_json::to_vec(&content).unwrap_or_default();
-    format!("\"{}\"", auth::sha256(&text).get(..32).unwrap_or_default())
+    etag_of(&serde_json::to_vec(&content).unwrap_or_default())
 }
 
 fn told(answer: &ScoreAnswer, headers: &HeaderMap, etag: Option<&str>) -> Response {
