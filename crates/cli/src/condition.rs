@@ -11,7 +11,6 @@
 mod parser;
 mod value;
 
-use bellwether_base::Timestamp;
 use bellwether_report::{Column, Report};
 use regex_lite::Regex;
 use serde_json::Value;
@@ -92,11 +91,6 @@ impl Test {
             },
         }
     }
-}
-
-/// A time in the form of reports, for comparisons as text.
-fn as_reported(at: Timestamp) -> String {
-    crate::when::rfc3339(at)
 }
 
 #[cfg(test)]

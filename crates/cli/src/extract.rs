@@ -5,6 +5,7 @@ use std::path::Path;
 
 use bellwether_capture::{CaptureFormat, Input};
 use bellwether_evidence::{Found, Source, copy, search};
+use bellwether_report::rfc3339;
 use serde_json::{Map, Value, json};
 
 use crate::args::ExtractArgs;
@@ -12,14 +13,13 @@ use crate::args::{Common, Format};
 use crate::config::Config;
 use crate::out;
 use crate::outcome::{Exit, Failure};
-use crate::show::{open_reader, print};
+use crate::show::{open_reader_with, print};
 use crate::wanted::{Wanted, captures};
-use crate::when::rfc3339;
 
 /// `bellwether extract`.
 pub(crate) fn run(common: &Common, args: &ExtractArgs) -> Result<Exit, Failure> {
     let config = Config::load(common.config.as_deref())?;
-    let reader = open_reader(common)?;
+    let reader = open_reader_with(common, &config)?;
     let mut wanted = Wanted::new(common, &config, &reader, &args.id)?;
     if args.media {
         wanted = wanted.with_media();

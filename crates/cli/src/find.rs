@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::names::Names;
 use crate::outcome::{Exit, Failure};
 use crate::render::in_one_line;
-use crate::show::{open_reader, print};
+use crate::show::{open_reader_with, print};
 
 /// Octets of the longest name on standard input.
 const LONGEST_NAME: u64 = 4096;
@@ -19,7 +19,7 @@ const LONGEST_NAME: u64 = 4096;
 /// Finds a name. No message repeats the name: it may be a number in clear text.
 pub(crate) fn run(common: &Common, args: &FindArgs) -> Result<Exit, Failure> {
     let config = Config::load(common.config.as_deref())?;
-    let reader = open_reader(common)?;
+    let reader = open_reader_with(common, &config)?;
     let ids = CallIds::new(common, &config, &reader);
     let name = if args.name == "-" { from_standard_input()? } else { args.name.trim().to_owned() };
     let reports = Reports::of(&reader);

@@ -18,7 +18,7 @@ use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::render::Feed;
 use crate::report::{ReportContext, Selection, places_of};
-use crate::show::open_reader;
+use crate::show::{configured, open_reader_with};
 
 /// Rows of a report that are watched: the newest. Older rows rarely change.
 const WATCHED: usize = 10_000;
@@ -93,14 +93,18 @@ fn hash(parts: impl Iterator<Item = String>) -> u64 {
     hasher.finish()
 }
 
+/// Columns and lines, where they are known.
+type Size = (Option<u16>, Option<u16>);
+
 /// Waits for commits of other programs.
 pub(crate) struct Commits {
     reader: Reader,
-    seen: Option<i64>,
+    /// Version of the database and size of the screen at the last look.
+    seen: Option<(i64, Option<Size>)>,
     stop: Stop,
     /// The time that the last look took.
     took: Duration,
-    /// True if every second is looked at, with a commit or without.
+    /// True for a screen, whose size is looked at each second.
     is_steady: bool,
 }
 
@@ -120,7 +124,7 @@ impl Commits {
         })
     }
 
-    /// Looks every second too, for a screen whose size may change.
+    /// Looks after each change of the screen's size too.
     pub(crate) fn steadily(self) -> Self {
         Self { is_steady: true, ..self }
     }
@@ -131,12 +135,13 @@ impl Commits {
         common: &Common,
         look: &mut dyn FnMut(&Reader) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
+        let configure = configured(common, &Config::load(common.config.as_deref())?)?;
         while !self.stop.is_asked() {
-            let version = self.reader.data_version()?;
-            if self.seen.replace(version) != Some(version) || self.is_steady {
+            let seen = (self.reader.data_version()?, self.is_steady.then(|| (out::width(), out::height())));
+            if self.seen.replace(seen) != Some(seen) {
                 let began = Instant::now();
                 // A new reader has no caches of the time before the commit.
-                look(&open_reader(common)?)?;
+                look(&configure(Reader::open(&common.db)?))?;
                 self.took = began.elapsed();
             }
             let pause = if self.is_steady { EVERY_SECOND } else { EVERY };
@@ -157,7 +162,7 @@ pub(crate) fn run(common: &Common, args: &ReportArgs, report: Report) -> Result<
         chosen => chosen,
     };
     let config = Config::load(common.config.as_deref())?;
-    let reader = open_reader(common)?;
+    let reader = open_reader_with(common, &config)?;
     let ids = CallIds::new(common, &config, &reader);
     let selection = Selection::of(args, report, &ReportContext::new(report, jiff::Timestamp::now(), &ids))?;
     let chosen = args.columns.as_deref().map(|names| places_of(names, report)).transpose()?;

@@ -5,7 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bellwether_base::{FlowKey, Shown};
 use bellwether_evidence::{Packet, SipHead, search};
-use bellwether_report::{Ladder, LadderCall, LadderEvent, LadderMessage, LadderSource, LadderStep, Reports};
+use bellwether_report::{
+    Ladder, LadderCall, LadderEvent, LadderMessage, LadderSource, LadderStep, Reports, rfc3339,
+};
 use bellwether_store::Reader;
 
 use crate::args::CaptureArgs;
@@ -14,9 +16,8 @@ use crate::config::Config;
 use crate::notes::note;
 use crate::out::{self, Out};
 use crate::outcome::{Exit, Failure};
-use crate::show::open_reader;
+use crate::show::open_reader_with;
 use crate::wanted::{Wanted, captures};
-use crate::when::rfc3339;
 
 /// Characters of a line before its columns.
 const MARGIN: usize = 12;
@@ -27,7 +28,7 @@ const PITCH: (usize, usize) = (22, 44);
 /// Prints the ladder of a call.
 pub(crate) fn run(common: &Common, args: &CaptureArgs, id: &str) -> Result<Exit, Failure> {
     let config = Config::load(common.config.as_deref())?;
-    let reader = open_reader(common)?;
+    let reader = open_reader_with(common, &config)?;
     let (ladder, exit) = ladder(common, &config, &reader, args, id)?;
     reader.is_whole()?;
     if common.format == Format::Table {

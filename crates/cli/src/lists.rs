@@ -1,7 +1,7 @@
 //! `bellwether allow` and `bellwether block`: the operator's own lists.
 
 use bellwether_recorder::Recorder;
-use bellwether_report::{Reaching, Reports};
+use bellwether_report::{Reaching, Reports, rfc3339};
 use bellwether_scoring::{OperatorEntry, OperatorList, OperatorSubject};
 
 use crate::args::{Common, ListAction, ListKind, ListsArgs};
@@ -166,10 +166,10 @@ fn author() -> String {
 fn print(common: &Common, list: OperatorList) -> Result<Exit, Failure> {
     let entries = open_reader(common)?.operator_lists()?;
     for entry in entries.iter().filter(|entry| entry.list == list) {
-        let now = when::now(jiff::Timestamp::now());
+        let now = bellwether_app::now();
         let until = entry.until.map_or_else(
             || "no end".to_owned(),
-            |at| format!("{} {}", if at < now { "ended" } else { "until" }, when::rfc3339(at)),
+            |at| format!("{} {}", if at < now { "ended" } else { "until" }, rfc3339(at)),
         );
         let reason = if entry.reason.is_empty() { "no reason" } else { &entry.reason };
         out::line(format!(
@@ -177,7 +177,7 @@ fn print(common: &Common, list: OperatorList) -> Result<Exit, Failure> {
             entry.subject.kind(),
             entry.subject.value(),
             entry.author,
-            when::rfc3339(entry.added_at),
+            rfc3339(entry.added_at),
         ))?;
     }
     Ok(Exit::Done)

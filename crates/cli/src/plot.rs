@@ -14,7 +14,7 @@ use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::plot_silence::Noise;
 use crate::render::shorten;
-use crate::show::open_reader;
+use crate::show::open_reader_with;
 use crate::svg::{self, BOTTOM, Frame, LEFT, RIGHT, TOP};
 
 /// Size of a drawing in the terminal, in characters.
@@ -45,7 +45,7 @@ pub(crate) fn run(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
 
 fn silence(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
     let config = Config::load(common.config.as_deref())?;
-    let reader = open_reader(common)?;
+    let reader = open_reader_with(common, &config)?;
     let streams =
         Reports::of(&reader).silence_of(&CallIds::new(common, &config, &reader).stored(&args.id)?)?;
     let noises: Vec<Noise> = streams.iter().filter_map(Noise::of).collect();
@@ -73,7 +73,7 @@ fn write_svg(common: &Common, path: &std::path::Path, svg: &str) -> Result<(), F
 
 fn clock(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
     let config = Config::load(common.config.as_deref())?;
-    let reader = open_reader(common)?;
+    let reader = open_reader_with(common, &config)?;
     let ids = CallIds::new(common, &config, &reader);
     let devices = Reports::of(&reader).device_clocks(&Names::new(&ids).device(&args.id)?)?;
     let pictures: Vec<Picture> = devices.iter().filter_map(Picture::of).collect();

@@ -16,10 +16,10 @@ use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::render::{Printer, csv_field, csv_line, print_object};
 use crate::schema::schema;
-use crate::show::open_reader;
+use crate::show::open_reader_with;
 
 pub(crate) use context::ReportContext;
-pub(crate) use selection::{Selection, places_of};
+pub(crate) use selection::{Selection, place_of, places_of};
 
 /// `bellwether report`.
 pub(crate) fn run(common: &Common, args: &ReportArgs) -> Result<Exit, Failure> {
@@ -36,7 +36,7 @@ pub(crate) fn run(common: &Common, args: &ReportArgs) -> Result<Exit, Failure> {
         return crate::follow::run(common, args, report);
     }
     let config = Config::load(common.config.as_deref())?;
-    let reader = open_reader(common)?;
+    let reader = open_reader_with(common, &config)?;
     let ids = CallIds::new(common, &config, &reader);
     let context = ReportContext::new(report, jiff::Timestamp::now(), &ids);
     let selection = Selection::of(args, report, &context)?;

@@ -1,6 +1,6 @@
 use bellwether_app::private;
 use bellwether_base::Shown;
-use bellwether_report::Export;
+use bellwether_report::{Export, rfc3339};
 use bellwether_store::{Listed, ListedSubject};
 
 use crate::args::{Common, ExportAs, ListName, ReputationAction, ReputationArgs};
@@ -50,7 +50,7 @@ fn written(listed: &[ListedSubject], list: Listed, export: Export) -> Shown {
         Export::Csv => {
             put(csv_line(["kind", "subject", "reputation", "since", "why"].map(Shown::csv_text)));
             for l in listed {
-                let since = l.since.map(crate::when::rfc3339).unwrap_or_default();
+                let since = l.since.map(rfc3339).unwrap_or_default();
                 // A number from the program, which may be negative.
                 let standing = Shown::of(&format!("{:.1}", l.standing));
                 let [kind, subject, since, why] =

@@ -23,7 +23,7 @@ pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
         return Err(Failure::Usage("--from names captures for --ladder".to_owned()));
     }
     let config = Config::load(common.config.as_deref())?;
-    let reader = open_reader(common)?;
+    let reader = open_reader_with(common, &config)?;
     let reports = Reports::of(&reader);
     let ids = CallIds::new(common, &config, &reader);
     let found = match args.kind {
@@ -59,7 +59,7 @@ pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
 /// `bellwether diff`.
 pub(crate) fn diff(common: &Common, args: &DiffArgs) -> Result<Exit, Failure> {
     let config = Config::load(common.config.as_deref())?;
-    let reader = open_reader(common)?;
+    let reader = open_reader_with(common, &config)?;
     let ids = CallIds::new(common, &config, &reader);
     let found = Reports::of(&reader).diff(&ids.stored(&args.first)?, &ids.stored(&args.second)?)?;
     reader.is_whole()?;
@@ -75,8 +75,12 @@ pub(crate) fn diff(common: &Common, args: &DiffArgs) -> Result<Exit, Failure> {
 
 /// Opens the database with the signatures that the operator asks for.
 pub(crate) fn open_reader(common: &Common) -> Result<Reader, Failure> {
-    let config = Config::load(common.config.as_deref())?;
-    Ok(configured(common, &config)?(Reader::open(&common.db)?))
+    open_reader_with(common, &Config::load(common.config.as_deref())?)
+}
+
+/// The same by a configuration that was read.
+pub(crate) fn open_reader_with(common: &Common, config: &Config) -> Result<Reader, Failure> {
+    Ok(configured(common, config)?(Reader::open(&common.db)?))
 }
 
 /// The settings of a reader for stacks, clocks and device verdicts.

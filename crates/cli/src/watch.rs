@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use bellwether_base::{Shown, Timestamp};
-use bellwether_report::{Query, Report, Reports, Values};
+use bellwether_base::{Shown, Span};
+use bellwether_report::{Query, Report, Reports, Values, parse_time};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Common, Format, WatchArgs};
@@ -16,7 +16,7 @@ use crate::render::{in_one_line, short_time, table_lines};
 const LOOKED_THROUGH: usize = 2000;
 
 /// Nanoseconds after which a call without an end is not live any more: 4 hours.
-const LONGEST_LIFE: i64 = 4 * 3600 * 1_000_000_000;
+const LONGEST_LIFE: Span = Span::from_secs(4 * 3600);
 
 /// Lines of the screen that calls do not get.
 const OTHER_LINES: usize = 20;
@@ -108,9 +108,7 @@ fn screen(common: &Common, reports: Reports<'_>) -> Result<Shown, Failure> {
 /// hours.
 fn live_calls(reports: Reports<'_>, newest: Option<&str>) -> Result<Vec<Values>, Failure> {
     let (mut live, mut looked) = (Vec::new(), 0);
-    let newest = newest.and_then(|at| at.parse::<jiff::Timestamp>().ok());
-    let since =
-        newest.map(|at| Timestamp::from_nanos(crate::when::now(at).as_nanos().saturating_sub(LONGEST_LIFE)));
+    let since = newest.and_then(parse_time).map(|newest| newest - LONGEST_LIFE);
     let query = Query { report: Report::Calls, since, until: None };
     reports.rows_newest_first(&query, &mut |values| {
         looked += 1;

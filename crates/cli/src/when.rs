@@ -35,13 +35,6 @@ pub(crate) fn now(now: jiff::Timestamp) -> Timestamp {
     Timestamp::from_nanos(i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX))
 }
 
-/// A time in the form of reports.
-pub(crate) fn rfc3339(at: Timestamp) -> String {
-    jiff::Timestamp::from_nanosecond(i128::from(at.as_nanos()))
-        .map(|at| at.strftime("%Y-%m-%dT%H:%M:%S.%9fZ").to_string())
-        .unwrap_or_default()
-}
-
 /// Parses a duration, such as 90s, 15m, 24h or 7d.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     age(text)

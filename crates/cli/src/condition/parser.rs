@@ -6,6 +6,7 @@ use regex_lite::RegexBuilder;
 use super::value::Wanted;
 use super::{Comparison, Condition, Context, Test};
 use crate::outcome::Failure;
+use crate::report::place_of;
 
 /// Conditions inside each other, so that a long row of parentheses does not exhaust the stack.
 const MAX_DEPTH: usize = 64;
@@ -76,7 +77,7 @@ impl<'t> Parser<'t> {
     }
 
     fn test(&mut self) -> Result<Condition, Failure> {
-        let columns = self.context.report().columns();
+        let report = self.context.report();
         let end =
             self.rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(self.rest.len());
         let (name, rest) = self.rest.split_at(end);
@@ -85,15 +86,14 @@ impl<'t> Parser<'t> {
             return Err(self.wrong(told));
         }
         self.rest = rest.trim_start();
-        let place = columns.iter().position(|column| column.name == name);
         let asks = SIGNS.iter().any(|sign| self.rest.starts_with(sign))
             || ["in", "not", "is"].iter().any(|word| self.begins_with_word(word));
         if !asks {
             return Err(self.wrong("give COLUMN=VALUE (or != < <= > >= ~, or COLUMN in (VALUE, ...))"));
         }
-        let Some((place, column)) = place.and_then(|place| Some((place, columns.get(place)?))) else {
-            let known: Vec<&str> = columns.iter().map(|column| column.name).collect();
-            return Err(Failure::Usage(format!("there is no column {name}; there is {}", known.join(", "))));
+        let place = place_of(name, report)?;
+        let Some(column) = report.columns().get(place) else {
+            return Err(self.wrong("give COLUMN=VALUE"));
         };
         let (comparison, is_negated) = self.comparison(column)?;
         let test = Condition::Test(Test { column: place, comparison });

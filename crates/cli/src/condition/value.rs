@@ -2,10 +2,10 @@
 
 use std::cmp::Ordering;
 
-use bellwether_report::{Column, Kind};
+use bellwether_report::{Column, Kind, rfc3339};
 use serde_json::Value;
 
-use super::{Context, as_reported};
+use super::Context;
 use crate::outcome::Failure;
 use crate::schema::words;
 use crate::when::moment;
@@ -38,7 +38,7 @@ impl Wanted {
                 Ok(number) if number.is_finite() => Self::Number(number),
                 _ => return Err(wrong(format!("{} is a number, and \"{text}\" is none", column.name))),
             },
-            Kind::Time => Self::Text(as_reported(moment(text, context.now())?)),
+            Kind::Time => Self::Text(rfc3339(moment(text, context.now())?)),
             Kind::Bool => match text {
                 "true" | "yes" | "1" => Self::Bool(true),
                 "false" | "no" | "0" => Self::Bool(false),

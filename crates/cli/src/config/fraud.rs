@@ -1,6 +1,7 @@
 //! Settings of incidents: fraud that is no robocall campaign.
 
 use bellwether_base::Timestamp;
+use bellwether_report::rfc3339;
 use bellwether_scoring::{
     AccountExemption, Exempt, Exemption, IncidentKind, IncidentLimits, IncidentRates, IncidentSettings,
 };
@@ -210,8 +211,7 @@ impl Config {
         let all = settings.exemptions.iter().map(|of| (words(&of.what), &of.reason, of.until));
         let accounts = accounts.iter().map(|of| (format!("account {}", of.account), &of.reason, of.until));
         for (what, reason, until) in all.chain(accounts) {
-            let until =
-                until.map_or("for good".to_owned(), |until| format!("until {}", crate::when::rfc3339(until)));
+            let until = until.map_or("for good".to_owned(), |until| format!("until {}", rfc3339(until)));
             told.push(format!("fraud: not looked at {until}: {what} ({reason})"));
         }
         told

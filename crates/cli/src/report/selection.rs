@@ -160,7 +160,7 @@ pub(crate) fn places_of(names: &[String], report: Report) -> Result<Vec<usize>, 
     names.iter().map(|name| place_of(name.trim(), report)).collect()
 }
 
-fn place_of(name: &str, report: Report) -> Result<usize, Failure> {
+pub(crate) fn place_of(name: &str, report: Report) -> Result<usize, Failure> {
     report.place(name).ok_or_else(|| {
         let known: Vec<&str> = report.columns().iter().map(|column| column.name).collect();
         Failure::Usage(format!("there is no column {name}; there is {}", known.join(", ")))
@@ -169,13 +169,13 @@ fn place_of(name: &str, report: Report) -> Result<usize, Failure> {
 
 /// The order of two values of a column. A missing value comes last in both directions.
 fn compared(a: Option<&Value>, b: Option<&Value>, is_falling: bool) -> Ordering {
-    let known = |value: Option<&Value>| value.filter(|value| !value.is_null()).cloned();
-    match (known(a), known(b)) {
+    let [a, b] = [a, b].map(|value| value.filter(|value| !value.is_null()));
+    match (a, b) {
         (None, None) => Ordering::Equal,
         (None, Some(_)) => Ordering::Greater,
         (Some(_), None) => Ordering::Less,
         (Some(a), Some(b)) => {
-            let order = match (&a, &b) {
+            let order = match (a, b) {
                 (Value::Number(a), Value::Number(b)) => {
                     a.as_f64().unwrap_or(0.0).total_cmp(&b.as_f64().unwrap_or(0.0))
                 }
