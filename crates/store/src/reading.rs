@@ -8,7 +8,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use rustix::fs::IFlags;
 
 use crate::StoreError;
-use crate::schema::{VERSION, check_ours, check_version, migrate};
+use crate::schema::{LOCK_WAIT, VERSION, check_ours, check_version, migrate};
 
 /// Refuses a path without a Bellwether database.
 ///
@@ -94,7 +94,7 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Opened, StoreError> {
     // Reports know only the current schema, so an older database is migrated first.
     drop(db);
     let mut db = Connection::open(path).map_err(open)?;
-    db.busy_timeout(std::time::Duration::from_secs(5)).map_err(open)?;
+    db.busy_timeout(LOCK_WAIT).map_err(open)?;
     migrate(&mut db, path)?;
     Ok(Opened { db, promise: None })
 }
@@ -120,7 +120,7 @@ fn open_as_it_is(path: &Path) -> Result<Opened, StoreError> {
 fn read_only(path: &Path) -> Result<Connection, StoreError> {
     let open = |e| StoreError::Open(path.to_path_buf(), e);
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(open)?;
-    db.busy_timeout(std::time::Duration::from_secs(5)).map_err(open)?;
+    db.busy_timeout(LOCK_WAIT).map_err(open)?;
     check_ours(&db, path)?;
     Ok(db)
 }
@@ -206,7 +206,7 @@ fn escaped(path: &Path) -> String {
 fn roll_back(path: &Path) -> Result<(), StoreError> {
     let open = |e| StoreError::Open(path.to_path_buf(), e);
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(open)?;
-    db.busy_timeout(std::time::Duration::from_secs(5)).map_err(open)?;
+    db.busy_timeout(LOCK_WAIT).map_err(open)?;
     check_ours(&db, path)
 }
 

@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::time::Duration;
 
 use bellwether_enrich::numbering_plan_version;
 use rusqlite::config::DbConfig;
@@ -48,16 +49,19 @@ const CACHE_KIB: i64 = 16_384;
 /// commit; the longer the log, the fewer of their versions are copied. 32 MiB of disk at most.
 const CHECKPOINT_PAGES: i64 = 8192;
 
+/// How long a program waits for the lock of another one.
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(5);
+
 /// Opens for writing, and brings the schema up to date in one transaction.
 pub(crate) fn open_for_writing(path: &Path, key_id: &str) -> Result<Connection, StoreError> {
     let open = |e| StoreError::Open(path.to_path_buf(), e);
     let mut db = Connection::open(path).map_err(open)?;
-    db.busy_timeout(std::time::Duration::from_secs(5)).map_err(open)?;
+    db.busy_timeout(LOCK_WAIT).map_err(open)?;
     // A transaction that begins by reading is refused at once, without a wait, if another program has written meanwhile: an inventory
     // may be imported beside a sensor. So each transaction takes the lock at its beginning.
     db.set_transaction_behavior(TransactionBehavior::Immediate);
     check_ours(&db, path)?;
-    db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(open)?;
+    switch_log_on(&db).map_err(open)?;
     db.pragma_update(None, "synchronous", "normal").map_err(open)?;
     db.pragma_update(None, "cache_size", -CACHE_KIB).map_err(open)?;
     // A statement whose plan may depend on a bound value is prepared again for each value, which was a tenth of the instructions of a replay
@@ -76,6 +80,22 @@ pub(crate) fn open_for_writing(path: &Path, key_id: &str) -> Result<Connection, 
     }
     record_numbering_plan(&db)?;
     Ok(db)
+}
+
+/// Switches the write-ahead log on. SQLite does not wait for locks here: it refuses at once if another program makes the same change,
+/// because the read lock that it holds by then would never let the other one finish.
+fn switch_log_on(db: &Connection) -> rusqlite::Result<()> {
+    let pause = Duration::from_millis(1);
+    let mut pauses = LOCK_WAIT.as_millis();
+    loop {
+        match db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())) {
+            Err(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && pauses > 0 => {
+                pauses -= 1;
+                std::thread::sleep(pause);
+            }
+            switched => return switched,
+        }
+    }
 }
 
 /// Name of the key whose tokens the database holds.
@@ -110,7 +130,7 @@ fn keep_temporary_files_beside(db: &Connection, path: &Path) {
 /// Migrates an existing database to the current schema. Returns the version before.
 pub(crate) fn bring_up(path: &Path) -> Result<i64, StoreError> {
     let mut db = Connection::open(path).map_err(|e| StoreError::Open(path.to_path_buf(), e))?;
-    db.busy_timeout(std::time::Duration::from_secs(5))?;
+    db.busy_timeout(LOCK_WAIT)?;
     check_ours(&db, path)?;
     let found = check_version(&db, path)?;
     migrate(&mut db, path)?;
