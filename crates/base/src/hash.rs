@@ -64,6 +64,13 @@ impl HashKey {
         (self.parts(parts) >> 1).cast_signed()
     }
 
+    /// Hash of a flow in its direction.
+    #[must_use]
+    pub fn flow(&self, flow: FlowKey) -> u64 {
+        let ports = [flow.src.port().to_be_bytes(), flow.dst.port().to_be_bytes()];
+        self.parts(&[&flow.src.octets(), &flow.dst.octets(), ports.as_flattened()])
+    }
+
     /// Hash of an endpoint pair, equal for both directions, and equal for RTP and the RTCP on the next port
     /// (RFC 3550 section 11). One worker therefore receives all media of a call leg.
     #[must_use]

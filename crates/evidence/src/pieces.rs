@@ -46,9 +46,7 @@ impl Pieces {
         now: Timestamp,
     ) -> Carriers {
         let key = Key::of(fragment);
-        let hash = key.hash(&self.hash_key);
-        let found = self.table.find(hash, &key);
-        let slot = found.unwrap_or_else(|| self.table.insert(hash, key, Datagram::default(), 0, now).0);
+        let (slot, _) = self.table.find_or_insert(key.hash(&self.hash_key), key, now);
         let is_old = self.table.touched(slot).is_some_and(|at| now.since(at) > self.timeout);
         let Some((_, datagram)) = self.table.get_mut(slot) else { return Carriers::new() };
         let is_copy = matches!(pushed, Pushed::Copy);

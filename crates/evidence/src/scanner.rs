@@ -2,10 +2,10 @@
 
 use std::hash::{BuildHasher, Hasher};
 
-use bellwether_base::{FlowKey, HashKey, Losses, Span, Timestamp, Transport};
+use bellwether_base::{FlowKey, HashKey, Losses, Timestamp, Transport};
 use bellwether_capture::Record;
 use bellwether_rtp::{Kind, classify};
-use bellwether_sensor::{InStream, SipFlow, read_messages};
+use bellwether_sensor::{InStream, MAX_REASSEMBLIES, SipFlow, believable, read_messages};
 use bellwether_sip::{Verdict, probe};
 use bellwether_wire::{
     Decoded, FragmentLimits, FragmentPool, Frame, Pushed, Segment, TcpLimits, TcpReassembler, TunnelPorts,
@@ -19,12 +19,6 @@ use crate::segments::{Octets, Segments};
 
 /// Frames that carry one message.
 pub(crate) type Carriers = SmallVec<[FoundFrame; 1]>;
-
-/// Limit of nested reassemblies, as in the sensor.
-const MAX_REASSEMBLIES: u8 = 4;
-
-/// Largest plausible error of an agent's clock, as in the sensor.
-const MAX_CLOCK_OFF: Span = Span::from_secs(3600);
 
 /// A message or a media packet.
 #[derive(Clone, Copy, Debug)]
@@ -225,8 +219,7 @@ fn envelope(octets: &[u8], at: Timestamp, wants: &mut Wants<'_>) -> bool {
         Content::Sip(_) => Content::Sip(hep.transport),
         other => other,
     };
-    let is_near = |told: &Timestamp| told.since(at).max(at.since(*told)) <= MAX_CLOCK_OFF;
-    let at = hep.at.filter(is_near).unwrap_or(at);
+    let at = believable(hep.at, at).unwrap_or(at);
     wants(&Packet { at, flow: hep.flow, content, octets: &hep.payload })
 }
 

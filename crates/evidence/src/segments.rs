@@ -105,10 +105,7 @@ impl Segments {
     }
 
     fn flow(&mut self, flow: FlowKey, now: Timestamp) -> Option<&mut Flow> {
-        let ports = [flow.src.port().to_be_bytes(), flow.dst.port().to_be_bytes()];
-        let hash = self.hash_key.parts(&[&flow.src.octets(), &flow.dst.octets(), ports.as_flattened()]);
-        let found = self.table.find(hash, &flow);
-        let slot = found.unwrap_or_else(|| self.table.insert(hash, flow, Flow::default(), 0, now).0);
+        let (slot, _) = self.table.find_or_insert(self.hash_key.flow(flow), flow, now);
         self.table.touch(slot, 0, now);
         self.table.get_mut(slot).map(|(_, flow)| flow)
     }

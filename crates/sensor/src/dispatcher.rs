@@ -17,7 +17,7 @@ use crate::streams::{InStream, SipFlow, read_messages};
 use crate::tap::{SignallingTap, TapWriter};
 
 /// Limit of nested reassemblies: a fragmented tunnel that carries fragments needs two.
-const MAX_REASSEMBLIES: u8 = 4;
+pub const MAX_REASSEMBLIES: u8 = 4;
 
 /// Largest plausible error of an agent's clock.
 const MAX_CLOCK_OFF: Span = Span::from_secs(3600);
@@ -373,12 +373,17 @@ fn mirror(tunnel: Tunnel) -> Mirror {
     Mirror { kind: tunnel.kind.name(), source: tunnel.source.ip(), session: tunnel.session }
 }
 
+/// The time that an agent told about a packet, unless it is too far from the time of the capture.
+#[must_use]
+pub fn believable(told: Option<Timestamp>, at: Timestamp) -> Option<Timestamp> {
+    told.filter(|told| told.since(at).max(at.since(*told)) <= MAX_CLOCK_OFF)
+}
+
 /// Adds the agent's timestamp and number, and the transport of the message.
 fn told_by_agent<'a>(item: Item<'a>, outer: FlowKey, hep: &Hep<'_>, losses: &mut Losses) -> Item<'a> {
     let is_stream = hep.transport == Transport::Tcp && item.content == Content::SipDatagram;
     let content = if is_stream { Content::SipStream } else { item.content };
-    let is_near = |at: &Timestamp| at.since(item.at).max(item.at.since(*at)) <= MAX_CLOCK_OFF;
-    let told = hep.at.filter(is_near);
+    let told = believable(hep.at, item.at);
     if hep.at.is_some() && told.is_none() {
         losses.count(Loss::HepClockOff);
     }

@@ -72,6 +72,7 @@ mod tap;
 mod writing;
 
 pub use bellwether_store::{LockNews, LockPatience, Retention};
+pub use dispatcher::{MAX_REASSEMBLIES, believable};
 pub use error::SensorError;
 pub use events::{Damage, Event, EventHandler, Progress, Unread};
 pub use listen::HepAddress;

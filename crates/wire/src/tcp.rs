@@ -141,8 +141,7 @@ impl<S: Default + Held> TcpReassembler<S> {
     }
 
     fn hash(&self, flow: FlowKey) -> u64 {
-        let ports = [flow.src.port().to_be_bytes(), flow.dst.port().to_be_bytes()];
-        self.hash_key.parts(&[&flow.src.octets(), &flow.dst.octets(), ports.as_flattened()])
+        self.hash_key.flow(flow)
     }
 
     /// Handles the first payload of a flow. If the other direction has sent payload too, both flows count as
