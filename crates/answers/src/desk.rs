@@ -1,5 +1,6 @@
 //! The desk that answers questions.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -198,15 +199,19 @@ impl LocalDesk {
             }
         };
         let reader = self.advisor.reader();
-        let shown = asked.print.as_ref().map(|print| {
-            reader.facts_of_message(print, asked.author.as_ref(), asked.call.user_agent.as_deref())
-        });
-        let answer = match self.advisor.forecast(&asked.call, shown.as_ref())? {
+        let shown = OnceCell::new();
+        let facts = || {
+            let of = |print| {
+                reader.facts_of_message(print, asked.author.as_ref(), asked.call.user_agent.as_deref())
+            };
+            shown.get_or_init(|| asked.print.as_ref().map(of).unwrap_or_default()).clone()
+        };
+        let answer = match self.advisor.forecast(&asked.call, facts)? {
             Some(forecast) => ScoreAnswer::of_forecast(&forecast, Basis::Live),
             None => ScoreAnswer::not_judged(),
         };
         let answer = self.with_platform(answer, asked.call.fingerprint.as_str())?;
-        let stack = answer.stack.clone().or_else(|| shown.and_then(|facts| facts.stack));
+        let stack = answer.stack.clone().or_else(|| shown.into_inner()?.stack);
         Ok(ScoreAnswer { stack, ..answer })
     }
 

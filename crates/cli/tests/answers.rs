@@ -102,11 +102,10 @@ fn a_question_forecasts_the_score_that_the_packets_bring() {
         let text = invite(&frames, &call).unwrap();
         let read = invites.read(text, Some(call.source.ip()), call.started_at).unwrap();
         let asked = &read.call;
-        let shown = advisor.reader().facts_of_message(
-            read.print.as_ref().unwrap(),
-            read.author.as_ref(),
-            asked.user_agent.as_deref(),
-        );
+        let shown = || {
+            let print = read.print.as_ref().unwrap();
+            advisor.reader().facts_of_message(print, read.author.as_ref(), asked.user_agent.as_deref())
+        };
         assert_eq!(
             (
                 &asked.call_id,
@@ -118,7 +117,7 @@ fn a_question_forecasts_the_score_that_the_packets_bring() {
             ),
             (&call.call_id, &call.caller, &call.dialled, call.fingerprint, &call.deployment, &call.origin),
         );
-        let twice = [(); 2].map(|()| advisor.forecast(asked, Some(&shown)).unwrap().unwrap());
+        let twice = [(); 2].map(|()| advisor.forecast(asked, shown).unwrap().unwrap());
         assert_eq!(twice[0], twice[1], "a question changes nothing");
         recorder.push(row);
         recorder.commit(true).unwrap();

@@ -8,6 +8,8 @@ use bellwether_enrich::CallRow;
 use bellwether_scoring::{Changes, Forecast, KnownParties, PlatformFacts, ScoringEngine};
 use bellwether_store::{Reader, StoreError};
 
+use crate::recollection::Recollection;
+
 /// Calls that can be asked about by their Call-ID: those of the last minutes at a carrier's rate.
 const CALLS: usize = 65_536;
 
@@ -102,7 +104,8 @@ const fn of_token(wire_id: i64) -> u64 {
     wire_id.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// Answers questions about calls on a thread of its own. It holds the engine for some microseconds for each answer.
+/// Answers questions about calls on a thread of its own. It holds the engine for some microseconds for each answer, and never while the
+/// database is read.
 pub struct Advisor {
     engine: SharedEngine,
     calls: SharedCalls,
@@ -141,19 +144,17 @@ impl Advisor {
         self.engine.hold().present(call)
     }
 
-    /// The score that a call would get if it came now. `shown` holds what its message shows of a platform that may be unknown. None for an emergency call, which has no score.
+    /// The score that a call would get if it came now. `shown` tells what its message shows of a platform that is unknown. None for an
+    /// emergency call, which has no score.
     ///
     /// # Errors
     /// If the database fails.
     pub fn forecast(
         &self,
         row: &CallRow,
-        shown: Option<&PlatformFacts>,
+        shown: impl Fn() -> PlatformFacts,
     ) -> Result<Option<Forecast>, StoreError> {
-        let mut failure = None;
-        let forecast =
-            self.engine.hold().forecast(row, shown, &mut self.reader.history(&self.nothing, &mut failure));
-        failure.map_or(Ok(forecast), Err)
+        self.judge(|engine, memory| engine.forecast(row, memory), shown)
     }
 
     /// What is known of parties without an INVITE. None if nothing is known.
@@ -161,9 +162,25 @@ impl Advisor {
     /// # Errors
     /// If the database fails.
     pub fn known(&self, parties: &KnownParties) -> Result<Option<Forecast>, StoreError> {
-        let mut failure = None;
-        let forecast =
-            self.engine.hold().known(parties, &mut self.reader.history(&self.nothing, &mut failure));
-        failure.map_or(Ok(forecast), Err)
+        self.judge(|engine, memory| engine.known(parties, memory), PlatformFacts::default)
+    }
+
+    /// Judges by the engine and by the committed rows. The recorder waits for the engine while it is held, so the database is read
+    /// between two judgements: the first one notes what it wants to know.
+    fn judge(
+        &self,
+        question: impl Fn(&ScoringEngine, &mut Recollection) -> Option<Forecast>,
+        shown: impl Fn() -> PlatformFacts,
+    ) -> Result<Option<Forecast>, StoreError> {
+        let mut memory = Recollection::default();
+        loop {
+            let forecast = question(&self.engine.hold(), &mut memory);
+            if memory.is_complete() {
+                return Ok(forecast);
+            }
+            let mut failure = None;
+            memory.complete(&mut self.reader.history(&self.nothing, &mut failure), &shown);
+            failure.map_or(Ok(()), Err)?;
+        }
     }
 }

@@ -27,6 +27,7 @@
 
 mod advisor;
 mod errands;
+mod recollection;
 mod scoring;
 
 use std::path::PathBuf;

@@ -15,7 +15,7 @@ use crate::cells::{round, time};
 pub type Numbered = (i64, Map<String, Value>);
 
 /// The place of the newest row, and the rows behind a former place.
-pub type News = (i64, Vec<Map<String, Value>>);
+pub type RowsAfter = (i64, Vec<Map<String, Value>>);
 
 /// List and time of each entry of the operator's lists, by kind and value.
 pub type EntriesBySubject = BTreeMap<(String, String), (String, Value)>;
@@ -26,7 +26,7 @@ impl Reports<'_> {
     ///
     /// # Errors
     /// If the database fails.
-    pub fn alerts_after(&self, place: Option<i64>, most: usize) -> Result<News, StoreError> {
+    pub fn alerts_after(&self, place: Option<i64>, most: usize) -> Result<RowsAfter, StoreError> {
         let select =
             "SELECT a.id, a.at, a.kind, a.severity, a.subject, a.message, c.call_id, a.campaign, a.incident, a.state
              FROM alerts AS a LEFT JOIN calls AS c ON c.call = a.call WHERE a.id > ?1 ORDER BY a.id LIMIT ?2";
@@ -50,7 +50,7 @@ impl Reports<'_> {
     ///
     /// # Errors
     /// If the database fails.
-    pub fn list_changes_after(&self, place: Option<i64>, most: usize) -> Result<News, StoreError> {
+    pub fn list_changes_after(&self, place: Option<i64>, most: usize) -> Result<RowsAfter, StoreError> {
         let select = "SELECT id, at, layer, name, from_list, to_list, standing, why FROM list_changes
              WHERE id > ?1 ORDER BY id LIMIT ?2";
         self.news("list_changes", select, place, most, |row| {
@@ -74,11 +74,12 @@ impl Reports<'_> {
         place: Option<i64>,
         most: usize,
         news: impl Fn(&Row<'_>) -> Result<Value, rusqlite::Error>,
-    ) -> Result<News, StoreError> {
-        let Some(place) = place else {
-            let newest = format!("SELECT coalesce(max(id), 0) FROM {table}");
-            return Ok((self.db().query_row(&newest, [], |r| r.get(0))?, Vec::new()));
-        };
+    ) -> Result<RowsAfter, StoreError> {
+        let newest = format!("SELECT coalesce(max(id), 0) FROM {table}");
+        let newest: i64 = self.db().query_row(&newest, [], |r| r.get(0))?;
+        let Some(place) = place else { return Ok((newest, Vec::new())) };
+        // Numbers begin again after retention deleted all rows, and in another database.
+        let place = if newest < place { 0 } else { place };
         let mut select = self.db().prepare_cached(select)?;
         let mut rows = select.query(params![place, most as i64])?;
         let (mut last, mut found) = (place, Vec::new());

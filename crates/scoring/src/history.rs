@@ -280,19 +280,22 @@ pub struct PastPassport {
     pub origid: Option<String>,
 }
 
-/// Knowledge from earlier runs. It is queried for entries that a table never had or has evicted.
-pub trait History {
-    /// The stored score of a call that began at a time.
-    fn judged(&mut self, call: CallId, started_at: Timestamp) -> Option<Judged>;
-
+/// What earlier runs knew of the parties of a call.
+pub trait PartyHistory {
     /// The account of a caller, from registrations and from calls before a time.
     fn account(&mut self, caller: &str, before: Timestamp) -> Account;
 
     /// The reputation record of a platform, deployment, instance or origin.
     fn standing(&mut self, subject: &Subject) -> Option<ReputationRecord>;
 
-    /// The facts about a platform.
-    fn platform(&mut self, fingerprint: &str, user_agent: Option<&str>) -> PlatformFacts;
+    /// The facts about a platform: none for one that no message had.
+    fn platform(&mut self, fingerprint: &str, user_agent: Option<&str>) -> Option<PlatformFacts>;
+}
+
+/// Knowledge from earlier runs. It is queried for entries that a table never had or has evicted.
+pub trait History: PartyHistory {
+    /// The stored score of a call that began at a time.
+    fn judged(&mut self, call: CallId, started_at: Timestamp) -> Option<Judged>;
 
     /// Keys of campaigns active since `since`, each with its campaign, latest last, at most `most` of them.
     /// Read once at the start, which saves a query for each new platform and number block.
@@ -321,11 +324,7 @@ pub trait History {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoHistory;
 
-impl History for NoHistory {
-    fn judged(&mut self, _: CallId, _: Timestamp) -> Option<Judged> {
-        None
-    }
-
+impl PartyHistory for NoHistory {
     fn account(&mut self, _: &str, _: Timestamp) -> Account {
         Account::default()
     }
@@ -334,8 +333,14 @@ impl History for NoHistory {
         None
     }
 
-    fn platform(&mut self, _: &str, _: Option<&str>) -> PlatformFacts {
-        PlatformFacts::default()
+    fn platform(&mut self, _: &str, _: Option<&str>) -> Option<PlatformFacts> {
+        None
+    }
+}
+
+impl History for NoHistory {
+    fn judged(&mut self, _: CallId, _: Timestamp) -> Option<Judged> {
+        None
     }
 
     fn leads(&mut self, _: Timestamp, _: usize) -> Vec<(i64, CampaignId)> {

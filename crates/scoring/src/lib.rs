@@ -57,8 +57,8 @@ pub use changes::{Amendment, Changes, IncidentChange, MembershipChange};
 pub use engine::{Forecast, KnownParties, ScoringEngine, SenderLabels};
 pub use evidence::Evidence;
 pub use history::{
-    History, Judged, NoHistory, PastCall, PastIncident, PastMember, PastPassport, PastRecording, PastSender,
-    PastWatched, PlatformFacts, SenderMarks, Stage,
+    History, Judged, NoHistory, PartyHistory, PastCall, PastIncident, PastMember, PastPassport,
+    PastRecording, PastSender, PastWatched, PlatformFacts, SenderMarks, Stage,
 };
 pub use label::is_fraud_label;
 pub use operator_list::{OperatorEntry, OperatorList, OperatorSubject};

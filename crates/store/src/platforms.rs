@@ -22,9 +22,10 @@ pub(crate) fn grammar(row: &Row<'_>) -> Result<Grammar, rusqlite::Error> {
 }
 
 /// Recognises platforms by signatures, with a cache.
-#[derive(Default)]
 pub(crate) struct Platforms {
     signatures: Signatures,
+    /// The platform of an unknown fingerprint.
+    unknown: Arc<Platform>,
     known: RefCell<BTreeMap<String, Arc<Platform>>>,
     /// Claims by fingerprint and User-Agent: nearly every row has one that came before.
     claims: RefCell<BTreeMap<String, BTreeMap<Option<String>, Claim>>>,
@@ -32,27 +33,35 @@ pub(crate) struct Platforms {
 
 impl Platforms {
     pub(crate) fn new(signatures: Signatures) -> Self {
-        Self { signatures, ..Self::default() }
+        let unknown = Platform::recognised(String::new(), Vec::new(), Vec::new(), &signatures);
+        Self { signatures, unknown: Arc::new(unknown), known: RefCell::default(), claims: RefCell::default() }
     }
 
-    /// The platform of a fingerprint. An unknown fingerprint gives an empty platform.
+    /// The platform of a fingerprint: an empty one for an unknown fingerprint.
     pub(crate) fn of(&self, db: &Connection, fingerprint: &str) -> Result<Arc<Platform>, StoreError> {
+        let found = self.find(db, fingerprint)?;
+        Ok(found.unwrap_or_else(|| Arc::clone(&self.unknown)))
+    }
+
+    /// The platform of a fingerprint that a message had.
+    pub(crate) fn find(
+        &self,
+        db: &Connection,
+        fingerprint: &str,
+    ) -> Result<Option<Arc<Platform>>, StoreError> {
         if let Some(known) = self.known.borrow().get(fingerprint) {
-            return Ok(Arc::clone(known));
+            return Ok(Some(Arc::clone(known)));
         }
-        let (platform, is_known) = self.load(db, fingerprint)?;
-        let platform = Arc::new(platform);
         // A fingerprint that is unknown now may be stored a moment later.
-        if !is_known {
-            return Ok(platform);
-        }
+        let Some(platform) = self.load(db, fingerprint)? else { return Ok(None) };
+        let platform = Arc::new(platform);
         let mut known = self.known.borrow_mut();
         // The senders of traffic make the platforms.
         if known.len() >= MAX_KEPT {
             known.clear();
         }
         known.insert(fingerprint.to_owned(), Arc::clone(&platform));
-        Ok(platform)
+        Ok(Some(platform))
     }
 
     /// The platform of a message that may not be stored, and the agreement of its name with its structure.
@@ -68,13 +77,13 @@ impl Platforms {
         (platform, claim)
     }
 
-    /// Loads a platform, and tells whether the database knows it.
-    fn load(&self, db: &Connection, fingerprint: &str) -> Result<(Platform, bool), StoreError> {
+    /// Loads a platform.
+    fn load(&self, db: &Connection, fingerprint: &str) -> Result<Option<Platform>, StoreError> {
         let mut select =
             db.prepare_cached("SELECT readable, sip_author FROM fingerprints WHERE fingerprint = ?1")?;
-        let found = select.query_row([fingerprint], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
-        let is_known = found.is_some();
-        let (readable, author): (String, String) = found.unwrap_or_default();
+        let found: Option<(String, String)> =
+            select.query_row([fingerprint], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+        let Some((readable, author)) = found else { return Ok(None) };
         let mut select =
             db.prepare_cached("SELECT habit, value FROM habits WHERE author = ?1 ORDER BY habit, value")?;
         let habits: Result<Vec<_>, _> =
@@ -84,7 +93,7 @@ impl Platforms {
         )?;
         let identifiers: Result<Vec<_>, _> =
             select.query_map([&author], |r| Ok((r.get(4)?, grammar(r)?)))?.collect();
-        Ok((Platform::recognised(readable, habits?, identifiers?, &self.signatures), is_known))
+        Ok(Some(Platform::recognised(readable, habits?, identifiers?, &self.signatures)))
     }
 
     /// The agreement of a platform's own name with its structure.

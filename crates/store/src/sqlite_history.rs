@@ -11,8 +11,8 @@ use bellwether_enrich::{CallRow, PassportStatus, Side, Validity};
 use bellwether_fingerprint::{Claim, Part, PrintHash};
 use bellwether_scoring::{
     Account, CampaignKind, CampaignRow, Changes, History, Judged, LinkKind, LinkRow, Listed, MembershipKind,
-    PastCall, PastIncident, PastMember, PastPassport, PastRecording, PastSender, PastWatched, PlatformFacts,
-    RegisteredDevice, ReputationRecord, SenderMarks, Stage, Subject,
+    PartyHistory, PastCall, PastIncident, PastMember, PastPassport, PastRecording, PastSender, PastWatched,
+    PlatformFacts, RegisteredDevice, ReputationRecord, SenderMarks, Stage, Subject,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
@@ -189,16 +189,20 @@ impl SqliteHistory<'_> {
         Ok(select.query_row(params![subject.layer.name(), subject.name], standing).optional()?)
     }
 
-    fn find_platform(&self, fingerprint: &str, agent: Option<&str>) -> Result<PlatformFacts, StoreError> {
+    fn find_platform(
+        &self,
+        fingerprint: &str,
+        agent: Option<&str>,
+    ) -> Result<Option<PlatformFacts>, StoreError> {
         let platforms = &self.reader.platforms;
         platforms.forget(fingerprint);
-        let platform = platforms.of(&self.reader.db, fingerprint)?;
+        let Some(platform) = platforms.find(&self.reader.db, fingerprint)? else { return Ok(None) };
         let claim = platforms.claim(&self.reader.db, fingerprint, agent)?;
-        Ok(PlatformFacts {
+        Ok(Some(PlatformFacts {
             stack: platform.stack().map(str::to_owned),
             is_suspicious: platform.is_suspicious(),
             is_contradictory: claim == Claim::Contradictory,
-        })
+        }))
     }
 
     fn find_leads(&self, since: Timestamp, most: usize) -> Result<Vec<(i64, CampaignId)>, StoreError> {
@@ -290,15 +294,7 @@ impl SqliteHistory<'_> {
     }
 }
 
-impl History for SqliteHistory<'_> {
-    fn judged(&mut self, call: CallId, started_at: Timestamp) -> Option<Judged> {
-        if !self.earlier.as_ref().is_some_and(|earlier| earlier.contains(&started_at)) {
-            return None;
-        }
-        let found = self.find_judged(call);
-        self.or_nothing(found)
-    }
-
+impl PartyHistory for SqliteHistory<'_> {
     fn account(&mut self, caller: &str, before: Timestamp) -> Account {
         let found = self.find_account(caller, before);
         self.or_nothing(found)
@@ -312,8 +308,18 @@ impl History for SqliteHistory<'_> {
         self.or_nothing(found)
     }
 
-    fn platform(&mut self, fingerprint: &str, user_agent: Option<&str>) -> PlatformFacts {
+    fn platform(&mut self, fingerprint: &str, user_agent: Option<&str>) -> Option<PlatformFacts> {
         let found = self.find_platform(fingerprint, user_agent);
+        self.or_nothing(found)
+    }
+}
+
+impl History for SqliteHistory<'_> {
+    fn judged(&mut self, call: CallId, started_at: Timestamp) -> Option<Judged> {
+        if !self.earlier.as_ref().is_some_and(|earlier| earlier.contains(&started_at)) {
+            return None;
+        }
+        let found = self.find_judged(call);
         self.or_nothing(found)
     }
 

@@ -15,7 +15,7 @@ use super::senders::{LASTS, access_of, reason};
 use super::{Caller, ScoringEngine};
 use crate::call_history::{CallEvent, CallResult, OF_CALLERS};
 use crate::campaign_state::MembershipKind;
-use crate::history::{History, PlatformFacts, SenderMarks};
+use crate::history::{PartyHistory, SenderMarks};
 use crate::invite::Invite;
 use crate::open::{Membership, OF_SENDER, OpenCall};
 use crate::operator_list::ListedCall;
@@ -66,16 +66,10 @@ impl ScoringEngine {
         Some(self.sum_up(self.card(open), campaign, incident))
     }
 
-    /// The score that a call would get if it came now. `memory` answers about parties that are not in memory, and `shown` holds what
-    /// the message shows of a platform that nobody knows.
+    /// The score that a call would get if it came now. `memory` answers about parties that are not in memory.
     ///
     /// An emergency call has no score.
-    pub fn forecast(
-        &self,
-        row: &CallRow,
-        shown: Option<&PlatformFacts>,
-        memory: &mut dyn History,
-    ) -> Option<Forecast> {
+    pub fn forecast(&self, row: &CallRow, memory: &mut dyn PartyHistory) -> Option<Forecast> {
         if row.traits.is_emergency {
             return None;
         }
@@ -105,9 +99,7 @@ impl ScoringEngine {
         let platform = self.platforms.value(names.platform_and_agent()).map(|(platform, _)| platform.clone());
         let platform = platform.unwrap_or_else(|| {
             let facts = memory.platform(invite.fingerprint.as_str(), invite.user_agent);
-            let is_known = facts != PlatformFacts::default();
-            let facts = shown.filter(|_| !is_known).cloned().unwrap_or(facts);
-            Platform::new(facts, invite.user_agent)
+            Platform::new(facts.unwrap_or_default(), invite.user_agent)
         });
         let account = &caller.account;
         let registration = account.registration(invite.source);
@@ -174,7 +166,7 @@ impl ScoringEngine {
 
     /// What is known of parties without an INVITE: reputation of the fingerprint, the operator's lists, and an open
     /// incident of the caller or its address. None if nothing is known.
-    pub fn known(&self, parties: &KnownParties, memory: &mut dyn History) -> Option<Forecast> {
+    pub fn known(&self, parties: &KnownParties, memory: &mut dyn PartyHistory) -> Option<Forecast> {
         let nobody = PrintHash::of(bellwether_fingerprint::Part::Combined, "");
         let (print, family) = parties.fingerprint.map_or((nobody, None), |(print, family)| (print, family));
         let listed = ListedCall {
@@ -221,7 +213,7 @@ impl ScoringEngine {
         invite: &Invite<'_>,
         key: u64,
         event: CallEvent,
-        memory: &mut dyn History,
+        memory: &mut dyn PartyHistory,
     ) -> Caller {
         let (mut account, mut actor) = match self.callers.value(key) {
             Some(of) if of.is_asked => (of.account.clone(), of.actor.clone()),
@@ -243,7 +235,7 @@ impl ScoringEngine {
         invite: &Invite<'_>,
         fingerprint: u64,
         deployment: u64,
-        memory: &mut dyn History,
+        memory: &mut dyn PartyHistory,
     ) -> [Option<Reputed>; 4] {
         let mut reputed = [None; 4];
         let subjects = [
@@ -262,7 +254,7 @@ impl ScoringEngine {
     }
 
     /// The reputation of a subject: none for one without a record.
-    fn reputed(&self, layer: Layer, name: &str, key: u64, memory: &mut dyn History) -> Option<Reputed> {
+    fn reputed(&self, layer: Layer, name: &str, key: u64, memory: &mut dyn PartyHistory) -> Option<Reputed> {
         let (labels, settings) = (self.labels_of(key), &self.settings.reputation);
         if let Some(kept) = self.standings.find(key).and_then(|slot| self.standings.get(slot)) {
             return Some(kept.standing.at(self.now, labels, settings));

@@ -442,7 +442,8 @@ impl ScoringEngine {
             asks(known.map(|(_, (_, uses))| *uses), self.platforms_asked, self.calls_seen).then(|| {
                 self.platforms_asked += 1;
                 let agent = invite.user_agent;
-                Platform::new(memory.platform(invite.fingerprint.as_str(), agent), agent)
+                let facts = memory.platform(invite.fingerprint.as_str(), agent);
+                Platform::new(facts.unwrap_or_default(), agent)
             });
         let Some(slot) = slot else {
             return Some(self.platforms.insert(key, key, (platform?, 1), 0, invite.started_at).0);
