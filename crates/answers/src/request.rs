@@ -36,6 +36,7 @@ pub struct ScoreRequest {
     /// The trunk from which it came.
     pub trunk_id: Option<String>,
     /// The whole INVITE as the switch received it.
+    #[serde(with = "in_base64")]
     pub invite: Option<Vec<u8>>,
     /// The attestation that the switch verified: A, B or C.
     pub attestation_level: Option<String>,
@@ -43,6 +44,22 @@ pub struct ScoreRequest {
     pub timestamp_epoch: Option<f64>,
     /// Time to wait for the packets of the call, which reach the mirror and the question at the same moment.
     pub wait_ms: u64,
+}
+
+/// Octets between two programs of this project, as base64 (RFC 4648 section 4).
+mod in_base64 {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(octets: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
+        octets.as_ref().map(|octets| STANDARD.encode(octets)).serialize(to)
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
+        let text: Option<String> = Option::deserialize(from)?;
+        text.map(|text| STANDARD.decode(text).map_err(de::Error::custom)).transpose()
+    }
 }
 
 impl ScoreRequest {

@@ -10,6 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+
 use crate::{Desk, DeskError, Question, Reply};
 
 /// The end of the name of the socket beside a database.
@@ -18,7 +21,7 @@ const SUFFIX: &str = ".sock";
 /// Connections at once. `serve` uses two.
 const MAX_CONNECTIONS: usize = 16;
 
-/// Longest question, in octets: an INVITE of the largest size as a JSON array of numbers.
+/// Longest question, in octets. The largest INVITE takes a tenth of it.
 const MAX_LINE: u64 = 1 << 20;
 
 /// Longest wait of a client for an answer: the writer may be in a long commit.
@@ -72,13 +75,7 @@ impl Listener {
         let open = Arc::new(AtomicUsize::new(0));
         std::thread::scope(|scope| {
             while !stop.load(Ordering::Relaxed) {
-                let stream = match self.socket.accept() {
-                    Ok((stream, _)) => stream,
-                    Err(_) => {
-                        std::thread::sleep(LOOKS_EVERY);
-                        continue;
-                    }
-                };
+                let Some(stream) = self.next() else { continue };
                 if !is_allowed(&stream) || open.load(Ordering::Relaxed) >= MAX_CONNECTIONS {
                     continue;
                 }
@@ -96,6 +93,28 @@ impl Listener {
             }
         });
     }
+}
+
+impl Listener {
+    /// The next connection; none within [`LOOKS_EVERY`]. A switch waits for the answer, so a connection is taken at once.
+    fn next(&self) -> Option<UnixStream> {
+        let mut awaited = [PollFd::new(&self.socket, PollFlags::IN)];
+        let at_most = Timespec::try_from(LOOKS_EVERY).ok();
+        match rustix::event::poll(&mut awaited, at_most.as_ref()) {
+            Ok(0) | Err(Errno::INTR) => None,
+            Ok(_) => match self.socket.accept() {
+                Ok((stream, _)) => Some(stream),
+                Err(_) => after_a_fault(),
+            },
+            Err(_) => after_a_fault(),
+        }
+    }
+}
+
+/// Files or memory may be short for a while.
+fn after_a_fault<T>() -> Option<T> {
+    std::thread::sleep(LOOKS_EVERY);
+    None
 }
 
 /// A connection, counted while it is open or waits for its thread.

@@ -22,7 +22,7 @@ pub(crate) use extract::{CaptureArgs, ExtractArgs, LadderArgs};
 pub(crate) use feedback::{LabelArgs, LabelKind, LabelValue, ListAction, ListKind, ListsArgs, TelemetryArgs};
 pub(crate) use judging::{EvaluateArgs, ExportAs, ListName, ReputationAction, ReputationArgs};
 pub(crate) use mcp::McpArgs;
-pub(crate) use report::{ReportArgs, WatchArgs, What};
+pub(crate) use report::{EventKind, ReportArgs, StreamArgs, WatchArgs, What};
 pub(crate) use runs::{DoctorArgs, ReplayArgs, SenseArgs, StampsBy};
 pub(crate) use serve::ServeArgs;
 pub(crate) use show::{DiffArgs, FindArgs, PlotArgs, PlotWhat, ShowArgs, ShowKind};
@@ -156,6 +156,10 @@ pub(crate) enum Command {
     ///
     /// On a terminal the screen is drawn again every second. Elsewhere each change is one line (--format jsonl: one object).
     Watch(WatchArgs),
+    /// Write calls, alerts, incidents, list changes and losses as they come, a JSON object on each line, until SIGINT or SIGTERM
+    ///
+    /// For Elastic, Splunk, Loki and the like (docs/export.md). The command remembers what it wrote and goes on there after a restart.
+    Stream(StreamArgs),
     /// Print one thing with all its evidence
     Show(ShowArgs),
     /// Find everything about one number, token, network address or Call-ID
@@ -221,6 +225,7 @@ impl Command {
             Self::Mcp(_)
             | Self::Show(_)
             | Self::Watch(_)
+            | Self::Stream(_)
             | Self::Find(_)
             | Self::Extract(_)
             | Self::Plot(_)

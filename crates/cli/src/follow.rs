@@ -129,6 +129,11 @@ impl Commits {
         Self { is_steady: true, ..self }
     }
 
+    /// The request to end.
+    pub(crate) fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
     /// Calls `look` once and after each commit, until the end.
     pub(crate) fn each(
         &mut self,

@@ -55,6 +55,7 @@ mod sense;
 mod serve;
 mod session;
 mod show;
+mod stream;
 mod svg;
 mod truth;
 mod wanted;
@@ -116,6 +117,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Mcp(args) => mcp::run(&cli.common, args),
         Command::Report(args) => report::run(&cli.common, args),
         Command::Watch(args) => watch::run(&cli.common, args),
+        Command::Stream(args) => stream::run(&cli.common, args),
         Command::Show(args) => show::run(&cli.common, args),
         Command::Find(args) => find::run(&cli.common, args),
         Command::Extract(args) => extract::run(&cli.common, args),

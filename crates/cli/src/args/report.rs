@@ -1,5 +1,7 @@
 //! Arguments of `report`.
 
+use std::path::PathBuf;
+
 use bellwether_report::Report;
 use clap::{Args, ValueEnum};
 
@@ -49,6 +51,50 @@ pub(crate) struct WatchArgs {
     /// End after this time
     #[arg(long = "for", value_name = "SECONDS")]
     pub(crate) seconds: Option<u32>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StreamArgs {
+    /// Where the events go: a file, unix:PATH for a listening socket, or - for standard output
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) to: String,
+    /// These kinds of events [default: all]
+    #[arg(long, value_name = "KIND,...", value_delimiter = ',', value_enum)]
+    pub(crate) events: Vec<EventKind>,
+    /// Remember in this file what was written [default for a file: its name with .state; none otherwise]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Without a state, begin with the rows that are there already
+    #[arg(long)]
+    pub(crate) from_start: bool,
+    /// Begin a new file before one is larger than this many MiB; 0 leaves that to another program
+    #[arg(long, value_name = "MIB", default_value_t = 100)]
+    pub(crate) rotate_mib: u64,
+    /// Keep this many full files
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub(crate) keep: u32,
+    /// The group of the file may read it, for a program that ships logs
+    #[arg(long)]
+    pub(crate) group_read: bool,
+    /// End after this time
+    #[arg(long = "for", value_name = "SECONDS")]
+    pub(crate) seconds: Option<u32>,
+}
+
+/// The kinds of events of `stream`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum EventKind {
+    /// A call that is over
+    Call,
+    /// An alert
+    Alert,
+    /// An incident that opened, changed or closed
+    Incident,
+    /// A subject that changed between the lists by its reputation
+    ListChange,
+    /// A loss whose count has grown
+    Loss,
 }
 
 impl ReportArgs {
