@@ -28,7 +28,7 @@ pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
     let ids = CallIds::new(common, &config, &reader);
     let found = match args.kind {
         ShowKind::Call => reports.show_call(&ids.stored(&args.id)?)?,
-        ShowKind::Device => reports.show_device(&Names::new(&ids).device(&args.id)?)?,
+        ShowKind::Device => reports.show_device(&Names::new(&ids).device(&args.id)?, usize::MAX)?,
         ShowKind::Fingerprint => reports.show_fingerprint(&args.id)?.into_iter().collect(),
         ShowKind::Campaign => reports.show_campaign(&args.id)?.into_iter().collect(),
         ShowKind::Recording => reports.show_recording(&args.id)?.into_iter().collect(),

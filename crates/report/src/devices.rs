@@ -17,18 +17,19 @@ use crate::columns::{Query, Report, Values, object};
 
 impl Reports<'_> {
     /// The devices of an address of record as reports print it (or of a contact): their rows, the points of their clocks, and which
-    /// other known devices of the same fingerprint each could be by its clock.
+    /// other known devices of the same fingerprint each could be by its clock. At most `compared` devices of a fingerprint are compared,
+    /// the newest: each takes some statements.
     ///
     /// # Errors
     /// If the database fails.
-    pub fn show_device(&self, id: &str) -> Result<Vec<Map<String, Value>>, StoreError> {
+    pub fn show_device(&self, id: &str, compared: usize) -> Result<Vec<Map<String, Value>>, StoreError> {
         let found = self.reader.registrations_of(id)?;
         // An address of record may have very many devices, mostly of few platforms.
         let mut alike: BTreeMap<&str, Vec<RegistrationTimeline>> = BTreeMap::new();
         for (registration, _) in &found {
             let print = registration.fingerprint.as_str();
             if !alike.contains_key(print) {
-                alike.insert(print, self.reader.registrations_of_platform(print)?);
+                alike.insert(print, self.reader.registrations_of_platform(print, compared)?);
             }
         }
         let mut out = Vec::new();

@@ -174,7 +174,7 @@ mod tests {
             db.execute_batch(&ten_calls(21, 20_000)).unwrap();
             assert_eq!(names(reports, &mut place, most), ["c5", "c6", "c7", "c8", "c10"]);
             assert_eq!(place.open.len(), 10);
-            db.execute_batch("DELETE FROM calls; DELETE FROM outcomes;").unwrap();
+            db.execute_batch("DELETE FROM outcomes; DELETE FROM calls;").unwrap();
             db.execute_batch(&ten_calls(1, 40_000)).unwrap();
             db.execute_batch(&outcome(1, "9", 200)).unwrap();
             assert_eq!(names(reports, &mut place, most), ["c1"]);

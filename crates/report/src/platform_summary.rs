@@ -11,12 +11,15 @@ use crate::platforms::{explained, habits, identifiers};
 /// The newest calls of a platform that are counted.
 const MAX_COUNTED: i64 = 5000;
 
+/// The newest calls and registrations whose instances are told apart.
+const MAX_INSTANCES: i64 = 500;
+
 /// Rows listed of anything that there may be many of.
 const MAX_LISTED: i64 = 20;
 
 impl Reports<'_> {
     /// A fingerprint by its hash or by the hash of its SIP or SDP author, as in [`Self::show_fingerprint`] but without the members that
-    /// read all calls: no specificity, trunks, beginnings of media, instances or neighbours. `callers` and `sources` are those of the
+    /// read all calls: no specificity, trunks, beginnings of media or neighbours. `callers` and `sources` are those of the
     /// newest calls, whose number is `counted_calls`; `calls` counts scored calls.
     ///
     /// # Errors
@@ -77,6 +80,7 @@ impl Reports<'_> {
             "SELECT call_id FROM calls WHERE fingerprint = ?1 ORDER BY started_at DESC, id DESC LIMIT ?2";
         put("newest_call_ids", json!(self.texts(newest, params![print, MAX_LISTED])?));
         let aors = "SELECT DISTINCT aor FROM registrations WHERE fingerprint = ?1 ORDER BY aor LIMIT ?2";
+        put("instances", self.instances_of(&print, MAX_INSTANCES)?);
         put("aors", json!(self.texts(aors, params![print, MAX_LISTED])?));
         Ok(shown)
     }

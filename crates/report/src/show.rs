@@ -92,7 +92,7 @@ impl Reports<'_> {
         put("media_clocks", self.wrong_rates(&print)?);
         put("relatives", self.relatives(&print)?);
         put("seen_from_the_same_source", self.beside(&print)?);
-        put("instances", self.instances_of(&print)?);
+        put("instances", self.instances_of(&print, i64::MAX)?);
         put(
             "newest_call_ids",
             self.list(
@@ -235,17 +235,19 @@ impl Reports<'_> {
         Ok(Value::Object(rows?))
     }
 
-    /// The instances behind a fingerprint: how often each was seen, and how far its counter went.
-    fn instances_of(&self, print: &str) -> Result<Value, StoreError> {
+    /// The instances behind a fingerprint: how often each was seen, and how far its counter went, in the newest `most` calls and
+    /// registrations.
+    pub(crate) fn instances_of(&self, print: &str, most: i64) -> Result<Value, StoreError> {
         let mut select = self.db().prepare(
             "SELECT kind, instance, count(*), min(counter), max(counter) FROM instances
              WHERE instance <> '' AND subject IN (
-                SELECT call FROM calls WHERE fingerprint = ?1
-                UNION ALL SELECT registration FROM registrations WHERE fingerprint = ?1)
+                SELECT call FROM (SELECT call FROM calls WHERE fingerprint = ?1 ORDER BY started_at DESC LIMIT ?3)
+                UNION ALL SELECT registration FROM (
+                    SELECT registration FROM registrations WHERE fingerprint = ?1 ORDER BY id DESC LIMIT ?3))
              GROUP BY kind, instance ORDER BY count(*) DESC, kind, instance LIMIT ?2",
         )?;
         let rows: Result<Vec<Value>, rusqlite::Error> = select
-            .query_map(params![print, MOST], |r| {
+            .query_map(params![print, MOST, most], |r| {
                 Ok(json!({
                     "kind": r.get::<_, String>(0)?,
                     "instance": r.get::<_, String>(1)?,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bellwether_base::{RegistrationId, Span, Timestamp};
 use bellwether_clock::{ClockSummary, RoundTrip, SegmentStats, parted_at, read_clock};
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::{OptionalExtension, Params, Row, params};
 
 use crate::StoreError;
 use crate::reader::Reader;
@@ -19,23 +19,28 @@ const REGISTRATIONS: &str = "SELECT r.*, min(o.first_at) AS first_seen, max(o.la
     FROM registrations AS r JOIN observations AS o ON o.registration = r.id";
 
 impl Reader {
-    /// The registrations of an address of record as reports print it, or of a contact.
+    /// The registrations of an address of record as reports print it, or else of a contact.
     ///
     /// # Errors
     /// If the database fails.
     pub fn registrations_of(&self, id: &str) -> Result<Vec<RegistrationTimeline>, StoreError> {
-        self.registrations("r.aor = ?1 OR r.contact = ?1", id)
+        let found = self.registrations("r.aor = ?1", [id])?;
+        // Contacts have no index.
+        if found.is_empty() { self.registrations("r.contact = ?1", [id]) } else { Ok(found) }
     }
 
-    /// The registrations of a fingerprint.
+    /// The registrations of a fingerprint, at most `most`: the ones that were stored last.
     ///
     /// # Errors
     /// If the database fails.
     pub fn registrations_of_platform(
         &self,
         fingerprint: &str,
+        most: usize,
     ) -> Result<Vec<RegistrationTimeline>, StoreError> {
-        self.registrations("r.fingerprint = ?1", fingerprint)
+        let newest =
+            "r.id IN (SELECT id FROM registrations WHERE fingerprint = ?1 ORDER BY id DESC LIMIT ?2)";
+        self.registrations(newest, params![fingerprint, i64::try_from(most).unwrap_or(i64::MAX)])
     }
 
     /// Calls `visit` for each registration with its last REGISTER in a time range, in order of their start, until `visit` breaks off.
@@ -69,16 +74,16 @@ impl Reader {
         Ok(parted_at(TIMERS.read(&self.db, timer)?, &self.sensor_steps()?))
     }
 
-    /// Registrations by a condition with one parameter, in order of their start, each with its clock segments.
+    /// Registrations by a condition, in order of their start, each with its clock segments.
     pub(crate) fn registrations(
         &self,
         condition: &str,
-        value: &str,
+        parameters: impl Params,
     ) -> Result<Vec<RegistrationTimeline>, StoreError> {
         let mut select = self.db.prepare(&format!(
             "{REGISTRATIONS} WHERE {condition} GROUP BY r.registration ORDER BY min(o.first_at), r.registration"
         ))?;
-        let mut rows = select.query([value])?;
+        let mut rows = select.query(parameters)?;
         let mut out = Vec::new();
         while let Some(row) = rows.next()? {
             out.push(self.registration(row)?);

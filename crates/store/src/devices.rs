@@ -112,7 +112,7 @@ impl Reader {
 
     fn assessed_subscriber(&self, aor: &str) -> Result<Subscriber, StoreError> {
         let registrations: Vec<Registration> = self
-            .registrations("r.aor = ?1", aor)?
+            .registrations("r.aor = ?1", [aor])?
             .into_iter()
             .map(|(registration, _)| registration)
             .collect();

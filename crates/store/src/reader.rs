@@ -78,6 +78,8 @@ impl Reader {
     /// Reads over the connection of a closed writer: the only way to a database in memory.
     #[must_use]
     pub fn from_connection(db: Connection) -> Self {
+        // A row of a report takes a dozen statements. SQLite's binding keeps 16, and beyond that each of them would be parsed again.
+        db.set_prepared_statement_cache_capacity(64);
         let file =
             db.path().filter(|path| !path.is_empty()).and_then(|path| FileIdentity::of(Path::new(path)));
         // The signatures that come with the program can be read: a test holds that.

@@ -24,8 +24,14 @@ const MAX_DEVICES: usize = 12;
 const MAX_CALLS: usize = 30;
 const MAX_CANDIDATES: usize = 12;
 
+/// Devices of the same fingerprint whose clocks are compared, the newest.
+const MAX_COMPARED: usize = 250;
+
 pub(crate) fn page(context: &Context<'_>, aor: &str) -> Result<Rendered, StoreError> {
-    let devices = context.reports.show_device(aor)?;
+    let devices = match context.query("picture") {
+        Some(_) => context.reports.device_clocks(aor)?,
+        None => context.reports.show_device(aor, MAX_COMPARED)?,
+    };
     if devices.is_empty() {
         return Ok(Rendered::Missing("subscriber"));
     }
@@ -52,7 +58,10 @@ pub(crate) fn page(context: &Context<'_>, aor: &str) -> Result<Rendered, StoreEr
         @for (i, device) in devices.iter().take(MAX_DEVICES).enumerate() { (one(context, Fields(device), aor, i)) }
         @if devices.len() > MAX_DEVICES { p.note { (devices.len() - MAX_DEVICES) " more registrations are not shown." } }
         (section("noise", "Noise in speech pauses", &noise_part(&noise, aor)))
-        (section("candidates", "Devices with a like clock", &candidates(devices.first().map(Fields))))
+        (section("candidates", "Devices with a like clock", &html! {
+            (candidates(devices.first().map(Fields)))
+            p.note { "Compared with the newest " (MAX_COMPARED) " registrations of the same fingerprint. " code { "bellwether show device" } " compares all." }
+        }))
     };
     Ok(plain(format!("Subscriber {}", cut(aor, 40)), "/devices", body))
 }

@@ -18,14 +18,9 @@ use crate::svg::course::{Change, draw};
 const MAX_RELATIVES: usize = 12;
 
 pub(crate) fn page(context: &Context<'_>, id: &str) -> Result<Rendered, StoreError> {
-    // The whole answer reads all calls.
-    let is_whole = context.query("all") == Some("1");
-    let platform = if is_whole {
-        context.reports.show_fingerprint(id)?
-    } else {
-        context.reports.platform_summary(id)?
+    let Some(platform) = context.reports.platform_summary(id)? else {
+        return Ok(Rendered::Missing("fingerprint"));
     };
-    let Some(platform) = platform else { return Ok(Rendered::Missing("fingerprint")) };
     let of = Fields(&platform);
     let name = of.word("fingerprint");
     let course = course(of);
@@ -40,10 +35,7 @@ pub(crate) fn page(context: &Context<'_>, id: &str) -> Result<Rendered, StoreErr
             p.meta {
                 (t(of.word("method"))) ": " (count(of.count("calls"))) " calls and " (count(of.count("registrations"))) " registrations of "
                 (count(of.count("callers"))) " callers from " (count(of.count("sources"))) " addresses"
-                @if !is_whole {
-                    " in the newest " (count(of.count("counted_calls"))) " calls. "
-                    a href=(link::with_query(&link::to("fingerprint", name), &[("all", "1")])) { "Count everything" } " (slow in a large database)"
-                }
+                " in the newest " (count(of.count("counted_calls"))) " calls. " code { "bellwether show fingerprint" } " counts all."
             }
             (forms::standing(context, "fingerprint", name, of.text("label"))?)
             (forms::label(context, "fingerprint", name, of.text("label")))
@@ -58,7 +50,6 @@ pub(crate) fn page(context: &Context<'_>, id: &str) -> Result<Rendered, StoreErr
         }))
         (section("words", "The fingerprint in words", &words(of)))
         (section("relatives", "Relatives", &relatives(context, of)?))
-        @if is_whole { (section("beside", "Seen from the same sources", &beside(of))) }
         (section("newest", "Newest calls and subscribers", &newest(of)))
         (section("comments", "Comments", &forms::comments(context, "fingerprint", name)?))
     };
@@ -70,11 +61,6 @@ fn facts_of(of: Fields<'_>) -> Markup {
         ("Reputation", html! { (decimal(of.number("reputation"), 1)) " of 100" }),
         ("List", maybe_badge(of.text("list").filter(|list| *list != "none"))),
         ("Honest parties", html! { (decimal(of.number("honest_parties"), 0)) }),
-        (
-            "Specificity",
-            html! { (decimal(of.number("specificity"), 1)) @if of.number("specificity").is_some() { " bits" } },
-        ),
-        ("Trunks", html! { (decimal(of.number("trunks"), 0)) }),
         ("Family", text(of.text("platform_family"))),
         ("SIP author", text(of.text("sip_author"))),
         (
@@ -217,28 +203,6 @@ fn relatives(context: &Context<'_>, of: Fields<'_>) -> Result<Markup, StoreError
     })
 }
 
-fn beside(of: Fields<'_>) -> Markup {
-    let rows: Vec<Vec<Markup>> = of
-        .objects("seen_from_the_same_source")
-        .map(|other| {
-            vec![
-                thing("fingerprint", other.word("fingerprint"), 24),
-                html! { (t(other.word("message"))) },
-                text(other.text("stack")),
-                html! { (count(other.count("sources"))) },
-            ]
-        })
-        .collect();
-    if rows.is_empty() {
-        return nothing("No other message came from its endpoints.");
-    }
-    table(
-        "Other messages of the same endpoints",
-        &[Head::Text("Fingerprint"), Head::Text("Message"), Head::Text("Stack"), Head::Number("Sources")],
-        &rows,
-    )
-}
-
 fn newest(of: Fields<'_>) -> Markup {
     let (calls, aors): (Vec<&str>, Vec<&str>) =
         (of.texts("newest_call_ids").collect(), of.texts("aors").collect());
@@ -261,7 +225,7 @@ fn newest(of: Fields<'_>) -> Markup {
         }
         @if !aors.is_empty() { ul.columns-list { @for aor in &aors { li { (thing("device", aor, 50)) } } } }
         @if !instances.is_empty() {
-            (table("Instances behind the platform", &[Head::Text("Kind"), Head::Text("Instance"), Head::Number("Seen"), Head::Text("Counter")], &instances))
+            (table("Instances behind the newest calls and registrations", &[Head::Text("Kind"), Head::Text("Instance"), Head::Number("Seen"), Head::Text("Counter")], &instances))
         }
         @if calls.is_empty() && aors.is_empty() && instances.is_empty() { (nothing("Only answers or questions of this platform were seen.")) }
     }

@@ -7,6 +7,9 @@ use super::answer::Answer;
 use super::names::Context;
 use super::schema::{Arguments, ToolError};
 
+/// Devices of the same fingerprint whose clocks are compared, the newest.
+const MAX_COMPARED: usize = 250;
+
 /// The way to the parts of a thing that an answer leaves out.
 const MEMBERS: &str =
     "list_calls with this campaign, incident, fingerprint or recording pages through all its calls";
@@ -44,7 +47,7 @@ pub(crate) fn show_fingerprint(context: &Context<'_>, arguments: &Arguments) -> 
 pub(crate) fn show_device(context: &Context<'_>, arguments: &Arguments) -> Result<Answer, ToolError> {
     let unknown = || ToolError::refused("there is no device of this address of record or contact");
     let id = context.device(arguments.text("aor").unwrap_or_default())?.ok_or_else(unknown)?;
-    let devices = context.reports.show_device(&id)?;
+    let devices = context.reports.show_device(&id, MAX_COMPARED)?;
     context.reports.reader().is_whole()?;
     Ok(Answer::of_several("devices", devices, "show device on the command line has the rest"))
 }
