@@ -6,6 +6,7 @@ use bellwether_recorder::Recorder;
 use bellwether_store::Effects;
 
 use crate::args::Common;
+use crate::notes::several;
 use crate::out;
 use crate::outcome::Failure;
 
@@ -42,7 +43,7 @@ fn told(effects: &Effects) -> Vec<String> {
     if effects.is_empty() {
         return vec!["no earlier call changes".to_owned()];
     }
-    let calls = |n: u64| if n == 1 { "1 call".to_owned() } else { format!("{n} calls") };
+    let calls = |n: u64| several(n, "call", "calls");
     let mut lines: Vec<String> = effects
         .dispositions
         .iter()

@@ -8,7 +8,7 @@ use bellwether_store::InventoryRow;
 
 use crate::args::{Common, InventoryAction, InventoryArgs};
 use crate::config::Config;
-use crate::notes::note;
+use crate::notes::{note, several};
 use crate::outcome::{Exit, Failure};
 use crate::render::Printer;
 use crate::session::open_installation;
@@ -67,5 +67,7 @@ fn installation(common: &Common) -> Result<Installation, Failure> {
 
 fn tell(common: &Common, rows: &[InventoryRow]) {
     let aors: BTreeSet<&str> = rows.iter().map(|row| row.aor.as_str()).collect();
-    note(common, &format!("{} rows of {} addresses of record", rows.len(), aors.len()));
+    let rows = several(rows.len() as u64, "row", "rows");
+    let aors = several(aors.len() as u64, "address of record", "addresses of record");
+    note(common, &format!("{rows} of {aors}"));
 }

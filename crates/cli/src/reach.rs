@@ -5,6 +5,7 @@ use bellwether_scoring::OperatorSubject;
 use bellwether_store::Reader;
 
 use crate::args::Common;
+use crate::notes::several;
 use crate::out;
 use crate::outcome::Failure;
 
@@ -30,14 +31,12 @@ pub(crate) fn in_words(reach: &Reach) -> String {
     if reach.calls == 0 {
         return "it reaches no call in the database".to_owned();
     }
-    let many =
-        |n: u64, one: &str, more: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {more}") };
     format!(
         "it reaches {} of {} from {}; {}",
-        many(reach.calls, "call", "calls"),
-        many(reach.callers, "caller", "callers"),
-        many(reach.sources, "address", "addresses"),
-        many(reach.honest_parties, "honest party", "honest parties"),
+        several(reach.calls, "call", "calls"),
+        several(reach.callers, "caller", "callers"),
+        several(reach.sources, "address", "addresses"),
+        several(reach.honest_parties, "honest party", "honest parties"),
     )
 }
 
