@@ -8,6 +8,12 @@ pub const FEATURES: usize = 19;
 /// Smallest variance that counts as noise: one sample off by one step in a thousand packets.
 const NO_NOISE: f64 = 1e-11;
 
+/// Level of digital silence, an energy of 1e-9: one sample in fifty is off by the smallest step, as at the ends of words.
+pub(crate) const DIGITAL_LEVEL: f64 = -10.357;
+
+/// The first of the features that are shares of code words.
+pub(crate) const SHARES: usize = NAMES.len();
+
 /// Offsets are compared on a scale that is linear up to this value and logarithmic beyond; half a step of
 /// mu-law near zero is 1.2e-4. Loud noise makes the offset less certain, so a share of the noise amplitude is
 /// added.

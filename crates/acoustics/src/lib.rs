@@ -31,13 +31,17 @@ mod features;
 mod histogram;
 mod levels;
 mod matrix;
+mod mode;
 mod pauses;
 pub mod recordings;
 mod silence;
+mod spread;
+mod strangers;
 
-pub use classes::{Classes, Comparison, MIN_PACKETS, Mode, NoClass, Recognised};
+pub use classes::{Candidate, Classes, Comparison, MIN_PACKETS, NoClass, Recognised};
 pub use coding::Coding;
 pub use features::{FEATURES, feature_name, features};
 pub use histogram::CodeHistogram;
+pub use mode::Mode;
 pub use pauses::Pauses;
 pub use silence::{SilenceAnalysis, SilenceProfile};

@@ -54,6 +54,30 @@ impl Symmetric {
         }
     }
 
+    /// The sum of the diagonal.
+    pub(crate) fn trace(&self) -> f64 {
+        (0..self.size).map(|i| self.at(i, i)).sum()
+    }
+
+    /// The sum of the diagonal of the matrix's square.
+    pub(crate) fn trace_of_square(&self) -> f64 {
+        self.cells.iter().map(|cell| cell * cell).sum()
+    }
+
+    /// A cell of the diagonal.
+    pub(crate) fn diagonal_at(&self, i: usize) -> f64 {
+        self.at(i, i)
+    }
+
+    /// The matrix with its rows and columns multiplied by factors.
+    pub(crate) fn scaled_by(&self, factors: &[f64]) -> Self {
+        let mut out = self.clone();
+        for (row, x) in out.cells.chunks_exact_mut(self.size).zip(factors) {
+            row.iter_mut().zip(factors).for_each(|(cell, y)| *cell *= x * y);
+        }
+        out
+    }
+
     /// The leading rows and columns.
     pub(crate) fn corner(&self, size: usize) -> Self {
         let rows = self.cells.chunks_exact(self.size).take(size);
@@ -102,14 +126,31 @@ impl Factor {
         2.0 * (0..self.size).map(|i| self.at(i, i).ln()).sum::<f64>()
     }
 
+    /// A matrix in the units of the factor: L^-1 M L^-T.
+    pub(crate) fn whitened(&self, matrix: &Symmetric) -> Symmetric {
+        let solve_rows = |cells: &[f64]| -> Vec<f64> {
+            cells.chunks_exact(self.size).flat_map(|row| self.solved(row)).collect()
+        };
+        // The rows of a symmetric matrix are its columns; the half-solved matrix is turned between the two steps.
+        let half = solve_rows(&matrix.cells);
+        let turned: Vec<f64> =
+            (0..self.size).flat_map(|i| half.iter().skip(i).step_by(self.size)).copied().collect();
+        Symmetric { size: self.size, cells: solve_rows(&turned) }
+    }
+
     /// The squared Mahalanobis distance of a vector from the origin.
     pub(crate) fn distance2(&self, vector: &[f64]) -> f64 {
+        self.solved(vector).iter().map(|s| s * s).sum()
+    }
+
+    /// The vector in the units of the factor: L^-1 x.
+    fn solved(&self, vector: &[f64]) -> Vec<f64> {
         let mut solved: Vec<f64> = Vec::with_capacity(self.size);
         for (i, value) in vector.iter().enumerate() {
             let done: f64 = solved.iter().enumerate().map(|(k, s)| self.at(i, k) * s).sum();
             solved.push((value - done) / self.at(i, i));
         }
-        solved.iter().map(|s| s * s).sum()
+        solved
     }
 
     fn at(&self, i: usize, j: usize) -> f64 {
@@ -132,5 +173,10 @@ mod tests {
         outer.add_outer(&[1.0, 2.0], 1.0);
         assert_eq!(outer, Symmetric::from_lower(2, &[4.0, 2.0, 6.0]));
         assert!(Symmetric::from_lower(2, &[1.0, 2.0, 1.0]).factor().is_none());
+        let white = factor.whitened(&matrix);
+        assert!(
+            (white.trace() - 2.0).abs() < 1e-12 && (white.trace_of_square() - 2.0).abs() < 1e-12,
+            "{white:?}"
+        );
     }
 }

@@ -182,11 +182,13 @@ impl Pauses {
     }
 
     /// True if the samples were transcoded from the other law. Among the quiet code words only those occur
-    /// that the levels of the other law map to. The noise is then not the device's own any more.
+    /// that the levels of the other law map to, although their neighbours on both sides are frequent. The noise is then not the
+    /// device's own any more. Digital silence and noise of few words show nothing of that.
     #[must_use]
     pub fn is_transcoded(&self) -> bool {
-        /// Fewest samples, and number of magnitudes examined.
+        /// Fewest samples, fewest samples on each side of a word that is missed, and number of magnitudes examined.
         const MIN_SAMPLES: u64 = 2000;
+        const MIN_NEIGHBOURS: u64 = 20;
         const MAGNITUDES: u8 = 40;
         let Coding::G711(law) = self.coding else { return false };
         if self.is_digital {
@@ -208,10 +210,20 @@ impl Pauses {
             let place = if is_reached[usize::from(*code)] { &mut reached } else { &mut unreached };
             *place = place.saturating_add(u64::from(*count));
         }
-        // At least two words must exist that could have occurred and did not.
-        let avoidable = (0..=255_u8).filter(|code| quiet(*code) && !is_reached[usize::from(*code)]).count();
+        let count_of = |magnitude: u8, sign: u8| {
+            let code = law.code(magnitude, sign);
+            self.codes.iter().find(|(of, _)| *of == code).map_or(0, |(_, count)| u64::from(*count))
+        };
+        // A word that does not occur is missed where noise must have reached it: both of its neighbours did occur.
+        let is_missed = |code: &u8| {
+            let (magnitude, sign) = (law.magnitude(*code), *code >> 7);
+            let below = magnitude.checked_sub(1).map_or_else(|| count_of(0, 1 - sign), |m| count_of(m, sign));
+            below.min(count_of(magnitude.saturating_add(1), sign)) >= MIN_NEIGHBOURS
+        };
+        let avoided = (0..=255_u8).filter(|code| quiet(*code) && !is_reached[usize::from(*code)]);
+        let missed = avoided.filter(is_missed).count();
         let is_rare = unreached.saturating_mul(1000) < reached;
-        avoidable >= 2 && reached.saturating_add(unreached) >= MIN_SAMPLES && is_rare
+        missed >= 2 && reached.saturating_add(unreached) >= MIN_SAMPLES && is_rare
     }
 }
 

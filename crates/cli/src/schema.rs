@@ -290,6 +290,9 @@ fn structure(report: Report, column: &str) -> Value {
             ("transcoded", bool()),
             ("codes", counts()),
         ]),
+        (Report::Streams, "class_set") => {
+            list(object([("class", text()), ("mode", nullable(text())), ("weight", real())]))
+        }
         (Report::Streams, "playback") => {
             object([("pause_depth_db", int()), ("digital_silence_percent", int())])
         }

@@ -122,6 +122,7 @@ const NEEDS_THE_STOP: [(&str, &[&str]); 5] = [
             "silence",
             "pauses",
             "class",
+            "class_set",
             "class_mode",
             "class_confidence",
             "class_reason",

@@ -40,7 +40,13 @@ impl Lessons {
         let mut out = Vec::new();
         for ((class, mode, coding), calls) in self.0 {
             if let Some(mode) = mode {
-                out.extend(Mode::learn(&class, &mode, coding, &calls));
+                // A handset with a mute button, or with voice activity detection, is one mode with two sounds.
+                let (silent, sounding): (Calls, Calls) =
+                    calls.into_iter().partition(|(call, _)| Mode::is_digital(call));
+                let name =
+                    if sounding.is_empty() { mode.clone() } else { format!("{mode}, digital silence") };
+                out.extend(Mode::learn(&class, &mode, coding, &sounding));
+                out.extend(Mode::learn(&class, &name, coding, &silent));
                 continue;
             }
             let parts = Mode::parted(&calls.iter().map(|(call, _)| *call).collect::<Vec<_>>());

@@ -44,6 +44,6 @@ pub use classes::{Lessons, can_teach, class_of_agent};
 pub use dirty::{DirtyRows, DirtySubjects, Sensitive};
 pub use inventory::{Inventory, InventoryEntry, Policy, user_and_host};
 pub use population::Population;
-pub use stream_class::{NoStreamClass, StreamSilence, stream_class};
+pub use stream_class::{NoStreamClass, StreamClass, StreamSilence, stream_class};
 pub use verdict::{CallVerdict, DeviceRecord, SubscriberVerdict};
 pub use view::{CallView, RegistrationView, SubscriberView};

@@ -1,6 +1,6 @@
 //! The device class of a media stream, or the reason why there is none.
 
-use bellwether_acoustics::{Classes, NoClass, Pauses, Recognised};
+use bellwether_acoustics::{Candidate, Classes, NoClass, Pauses, Recognised};
 
 /// The silence of a stream, as far as it is known.
 #[derive(Clone, Debug, Default)]
@@ -48,24 +48,34 @@ impl NoStreamClass {
 }
 
 /// The class of the device that sends a stream.
-///
-/// # Errors
-/// The reason why there is none.
-pub fn stream_class(silence: StreamSilence, classes: &Classes) -> Result<Recognised, NoStreamClass> {
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamClass {
+    /// The class, or the reason why there is none.
+    pub class: Result<Recognised, NoStreamClass>,
+    /// The classes that may be it, the likeliest first; empty if none fits.
+    pub set: Vec<Candidate>,
+}
+
+/// Compares the noise of a stream with the classes.
+#[must_use]
+pub fn stream_class(silence: StreamSilence, classes: &Classes) -> StreamClass {
     let Some(pauses) = silence.pauses else {
-        return Err(match (silence.reason, silence.codec) {
+        let reason = match (silence.reason, silence.codec) {
             (Some(reason), Some(codec)) if reason == "codec_unsupported" => {
                 NoStreamClass::CodecUnsupported(codec)
             }
             (Some(reason), _) => NoStreamClass::NoNoise(reason),
             (None, _) if silence.has_quiet_packets => NoStreamClass::TooLittleSilence,
             (None, _) => NoStreamClass::NoSilence,
-        });
+        };
+        return StreamClass { class: Err(reason), set: Vec::new() };
     };
-    classes.compare(&pauses).result.map_err(|reason| match reason {
+    let found = classes.compare(&pauses);
+    let class = found.result.map_err(|reason| match reason {
         NoClass::UnlikeAll if pauses.is_transcoded() => NoStreamClass::Transcoded,
         reason => NoStreamClass::NoClass(reason),
-    })
+    });
+    StreamClass { class, set: found.set }
 }
 
 #[cfg(test)]
@@ -76,7 +86,7 @@ mod tests {
     #[test]
     fn a_stream_without_a_class_says_why() {
         let none = Classes::new(&[]);
-        let why = |silence: StreamSilence| stream_class(silence, &none).unwrap_err().reason();
+        let why = |silence: StreamSilence| stream_class(silence, &none).class.unwrap_err().reason();
         assert_eq!(why(StreamSilence::default()), "no_silence");
         assert_eq!(
             why(StreamSilence { has_quiet_packets: true, ..StreamSilence::default() }),

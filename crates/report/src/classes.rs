@@ -115,8 +115,8 @@ fn samples(shown: &Map<String, Value>) -> Value {
     json!(counts.into_iter().collect::<Vec<_>>())
 }
 
-/// The device class of a stream, as columns: class, mode, confidence, reason.
-pub(crate) fn class_columns(row: &Row<'_>, classes: &Classes) -> Result<[Value; 4], StoreError> {
+/// The device class of a stream, as columns: class, set, mode, confidence, reason.
+pub(crate) fn class_columns(row: &Row<'_>, classes: &Classes) -> Result<[Value; 5], StoreError> {
     let octets: Option<Vec<u8>> = row.get("pauses")?;
     let silence = StreamSilence {
         pauses: octets.and_then(|octets| Pauses::from_octets(&octets)),
@@ -124,12 +124,23 @@ pub(crate) fn class_columns(row: &Row<'_>, classes: &Classes) -> Result<[Value; 
         codec: row.get("codec")?,
         has_quiet_packets: row.get::<_, Option<i64>>("silence_packets")?.is_some(),
     };
-    Ok(match stream_class(silence, classes) {
-        Ok(found) => {
-            let mode = (!found.mode.is_empty()).then_some(found.mode);
-            [json!(found.class), json!(mode), json!(round(found.confidence, 4)), Value::Null]
-        }
-        Err(reason) => [Value::Null, Value::Null, Value::Null, json!(reason.reason())],
+    let named = |mode: String| (!mode.is_empty()).then_some(mode);
+    let found = stream_class(silence, classes);
+    let set: Vec<Value> = found
+        .set
+        .into_iter()
+        .map(|of| json!({ "class": of.class, "mode": named(of.mode), "weight": round(of.weight, 4) }))
+        .collect();
+    let set = if set.is_empty() { Value::Null } else { Value::Array(set) };
+    Ok(match found.class {
+        Ok(found) => [
+            json!(found.class),
+            set,
+            json!(named(found.mode)),
+            json!(round(found.confidence, 4)),
+            Value::Null,
+        ],
+        Err(reason) => [Value::Null, set, Value::Null, Value::Null, json!(reason.reason())],
     })
 }
 

@@ -113,7 +113,7 @@ impl Report {
             Self::Streams => columns![
                 call_id Text, direction Text, src Text, dst Text, ssrc Int, codec Text, packets Int, lost Int,
                 reordered Int, duplicates Int, jitter_ms Real, first_seen Time, last_seen Time, silence Json,
-                class Text, class_mode Text, class_confidence Real, class_reason Text, media_skew_ppm Real,
+                class Text, class_set Json, class_mode Text, class_confidence Real, class_reason Text, media_skew_ppm Real,
                 media_skew_ci95_ppm Json, media_skew_no_fit Text, rtcp_skew_ppm Real, rtcp_skew_ci95_ppm Json,
                 rtcp_skew_no_fit Text, payload_type Int,
                 restarts Int, telephone_events Int, comfort_noise Int, rtcp_packets Int, beginning Text, pauses Json,

@@ -23,7 +23,7 @@ pub(crate) const STREAMS: &str = "SELECT streams.*, calls.call_id,
 
 /// A stream in the order of the report's columns.
 pub(crate) fn stream(row: &Row<'_>, classes: &Classes) -> Result<Values, StoreError> {
-    let [class, mode, confidence, reason] = class_columns(row, classes)?;
+    let [class, set, mode, confidence, reason] = class_columns(row, classes)?;
     let quality = Quality::of(row)?;
     Ok(vec![
         text(row, "call_id")?,
@@ -41,6 +41,7 @@ pub(crate) fn stream(row: &Row<'_>, classes: &Classes) -> Result<Values, StoreEr
         time(row.get("last_seen")?),
         silence(row)?,
         class,
+        set,
         mode,
         confidence,
         reason,

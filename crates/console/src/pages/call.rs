@@ -214,6 +214,15 @@ fn streams(call: Fields<'_>) -> Markup {
     )
 }
 
+/// The classes that may be the sender's, where several fit.
+fn classes_of(of: Fields<'_>) -> Option<String> {
+    let classes: Vec<String> = of
+        .objects("class_set")
+        .map(|one| format!("{} {}", one.word("class"), fixed(one.number("weight").unwrap_or(0.0), 2)))
+        .collect();
+    (classes.len() > 1).then(|| classes.join(" or "))
+}
+
 fn stream(of: Fields<'_>) -> Vec<Markup> {
     let (packets, lost) = (of.number("packets").unwrap_or(0.0), of.number("lost").unwrap_or(0.0));
     let share = if packets + lost > 0.0 { lost / (packets + lost) * 100.0 } else { 0.0 };
@@ -229,7 +238,10 @@ fn stream(of: Fields<'_>) -> Vec<Markup> {
         text(of.text("sound")),
         match of.text("class") {
             Some(class) => html! { (t(class)) " " (decimal(of.number("class_confidence"), 2)) },
-            None => html! { span.muted { (spaced(of.text("class_reason").unwrap_or(NONE))) } },
+            None => match classes_of(of) {
+                Some(classes) => html! { (t(&classes)) },
+                None => html! { span.muted { (spaced(of.text("class_reason").unwrap_or(NONE))) } },
+            },
         },
         match skew {
             Some(skew) => html! { (signed(skew, 1)) },

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_acoustics::Comparison;
+use bellwether_acoustics::{Candidate, Comparison};
 use bellwether_clock::Tolerance;
 
 use super::{DeviceVerdict, Evidence, EvidenceKind, Step, Strictness, weigh};
@@ -162,6 +162,11 @@ impl<'a> Assessment<'a> {
             .max_by(|a, b| a.1.total_cmp(b.1))?;
         let sounds = match &comparison.result {
             Ok(found) => format!("sounds like {} ({:.3})", found.class, found.confidence),
+            Err(_) if comparison.set.len() > 1 => {
+                let one = |of: &Candidate| format!("{} ({:.2})", of.class, of.weight);
+                let all: Vec<String> = comparison.set.iter().map(one).collect();
+                format!("sounds like {}", all.join(" or "))
+            }
             Err(reason) => format!("sounds like no known device ({})", reason.words()),
         };
         let weight = expected.1 / std::f64::consts::LN_10;

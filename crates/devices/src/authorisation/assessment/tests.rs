@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use bellwether_acoustics::{Comparison, NoClass, Recognised};
+use bellwether_acoustics::{Candidate, Comparison, NoClass, Recognised};
 use bellwether_base::{CallId, RegistrationId, Timestamp};
 
 use super::*;
@@ -17,7 +17,7 @@ fn entry(policy: Policy, max_devices: u32) -> InventoryEntry {
 fn noise(class: &str, power: f64) -> Comparison {
     let log_ratios = BTreeMap::from([("Polycom 331".to_owned(), power * std::f64::consts::LN_10)]);
     let found = Recognised { class: class.to_owned(), mode: "handset".to_owned(), confidence: 0.99 };
-    Comparison { result: Ok(found), likeness: 0.5, log_ratios }
+    Comparison { result: Ok(found), set: Vec::new(), likeness: 0.5, log_ratios }
 }
 
 /// A subscriber with a phone that was there first (registration 1, author `a`) and another device (registration 2).
@@ -181,6 +181,23 @@ fn the_clock_of_the_steadiest_registration_stands_for_a_device() {
     let [first, last] = [1, 3].map(RegistrationId::new);
     assert_eq!((device.registrations.as_slice(), device.steadiest), (&[first, last][..], Some(last)));
     assert_eq!(device.subject(), first);
+}
+
+#[test]
+fn two_enrolled_classes_that_both_fit_authorise_and_are_named() {
+    let mut either = subscriber(Policy::Strict);
+    let of = |class: &str, weight| Candidate { class: class.to_owned(), mode: String::new(), weight };
+    let set = vec![of("Polycom 550", 0.6), of("Polycom 331", 0.4)];
+    let result = Err(NoClass::Ambiguous(vec!["Polycom 550".to_owned(), "Polycom 331".to_owned()]));
+    either.calls[0].comparison = Some(Comparison { result, set, ..noise("", 0.5) });
+    let call = assessed(&either).of_call(CallId::new(1));
+    let class = call.evidence.iter().find(|e| e.kind == EvidenceKind::Class).unwrap();
+    assert!(
+        class.words.starts_with("sounds like Polycom 550 (0.60) or Polycom 331 (0.40)"),
+        "{}",
+        class.words
+    );
+    assert!(class.weight > 0.0);
 }
 
 #[test]
