@@ -32,6 +32,7 @@ mod histogram;
 mod levels;
 mod matrix;
 mod mode;
+mod model;
 mod pauses;
 pub mod recordings;
 mod silence;

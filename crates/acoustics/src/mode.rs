@@ -71,6 +71,19 @@ impl Mode {
         repeated_group(&self.mean)
     }
 
+    /// Half the interval of level in which 95 % of its calls lie, in decibels; none from a single call.
+    #[must_use]
+    pub fn level_spread_db(&self) -> Option<f64> {
+        let variance = self.scatter.first().filter(|_| self.calls > 1.0)? / (self.calls - 1.0);
+        Some(1.96 * variance.sqrt() * 20.0 / std::f64::consts::LN_10)
+    }
+
+    /// Further calls that would make it clearly sharper: the error of its mean is small beside a call's own from ten on.
+    #[must_use]
+    pub fn calls_wanted(&self) -> u32 {
+        (ENOUGH_CALLS - self.calls).max(0.0).ceil() as u32
+    }
+
     /// Splits the calls of one class into modes when the mode is unknown. Returns a mode number for each
     /// call. Digital silence is a mode of its own, one for each word. Calls with noise are split if that removes most of their spread.
     #[must_use]
@@ -101,9 +114,13 @@ impl Mode {
     }
 }
 
+/// Calls from which the mean of a mode is as good as known.
+const ENOUGH_CALLS: f64 = 10.0;
+
 /// Limit of modes per class, fewest calls per mode, and largest share of the spread that may remain after a
 /// split.
 const MAX_MODES: usize = 6;
+
 const MIN_CALLS: usize = 3;
 const LEFT: f64 = 0.35;
 

@@ -4,7 +4,7 @@
 //! in turn, and the others tell how well it would have fitted one of them. A call of a taught device fits its class with a likeness that
 //! is spread evenly between 0 and 1; that of a stranger is mostly 0.
 
-use crate::classes::{UNKNOWN, UNLIKE};
+use crate::classes::UNLIKE;
 
 /// Prior counts of left-out classes that fit another one, and that do not.
 const PRIOR_NEAR: f64 = 0.5;
@@ -46,10 +46,10 @@ impl Strangers {
         Self { near: near / all, shape: (count / logs).min(1.0) }
     }
 
-    /// Probability that a call with a likeness is that of a taught device.
-    pub(crate) fn known(&self, likeness: f64) -> f64 {
+    /// Probability that a call with a likeness is that of a taught device, where a share of all calls is of others.
+    pub(crate) fn known(&self, likeness: f64, unknown: f64) -> f64 {
         let stranger = self.near * self.shape * likeness.max(UNLIKE).powf(self.shape - 1.0);
-        (1.0 - UNKNOWN) / (1.0 - UNKNOWN + UNKNOWN * stranger)
+        (1.0 - unknown) / (1.0 - unknown + unknown * stranger)
     }
 }
 
@@ -62,9 +62,11 @@ mod tests {
         let far = Strangers::learn([0.0; 20].into_iter());
         let near = Strangers::learn([0.5, 0.01, 0.0, 0.9].into_iter());
         for strangers in [far, near, Strangers::default()] {
-            assert!(strangers.known(0.9) > strangers.known(0.01));
+            assert!(strangers.known(0.9, 0.2) > strangers.known(0.01, 0.2));
         }
-        assert!(far.known(0.3) > 0.99 && near.known(0.3) < far.known(0.3), "{far:?} {near:?}");
-        assert!(near.known(0.002) < 0.7, "{}", near.known(0.002));
+        assert!(far.known(0.3, 0.2) > 0.99 && near.known(0.3, 0.2) < far.known(0.3, 0.2), "{far:?} {near:?}");
+        assert!(near.known(0.002, 0.2) < 0.7);
+        // Without strangers, each fit is one of a taught device.
+        assert!((near.known(0.002, 0.0) - 1.0).abs() < 1e-12);
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn run(common: &Common, args: &ClassArgs) -> Result<Exit, Failure> {
         ClassAction::Learn(learn) => self::learn(common, learn),
         ClassAction::List => {
             let rows = Reports::of(&open_reader(common)?).class_list()?;
-            let shown = &["class", "mode", "law", "calls", "origin"];
+            let shown = &["class", "mode", "law", "calls", "level_spread_db", "calls_wanted", "origin"];
             let mut printer = Printer::with_columns(common.format, CLASS_COLUMNS, shown);
             for row in rows {
                 printer.row(&row)?;

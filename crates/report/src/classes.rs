@@ -18,6 +18,8 @@ pub const CLASS_COLUMNS: &[Column] = &[
     Column { name: "mode", kind: Kind::Text },
     Column { name: "law", kind: Kind::Text },
     Column { name: "calls", kind: Kind::Real },
+    Column { name: "level_spread_db", kind: Kind::Real },
+    Column { name: "calls_wanted", kind: Kind::Int },
     Column { name: "origin", kind: Kind::Text },
 ];
 
@@ -27,22 +29,29 @@ impl Reports<'_> {
     /// # Errors
     /// If the database fails.
     pub fn class_list(&self) -> Result<Vec<Values>, StoreError> {
+        let modes = self.reader.class_modes()?;
+        let key = |mode: &Mode| (mode.class.clone(), mode.mode.clone(), mode.coding.name().to_owned());
+        let modes: BTreeMap<_, &Mode> = modes.iter().map(|mode| (key(mode), mode)).collect();
         let mut select = self
             .db()
             .prepare("SELECT class, mode, law, calls, origin FROM class_modes ORDER BY class, mode, law")?;
-        let rows: Result<Vec<_>, StoreError> = select
-            .query_and_then([], |row| {
-                let calls = json!(round(row.get("calls")?, 1));
-                Ok(vec![
-                    text(row, "class")?,
-                    text(row, "mode")?,
-                    text(row, "law")?,
-                    calls,
-                    text(row, "origin")?,
-                ])
-            })?
-            .collect();
-        rows
+        let mut rows = select.query([])?;
+        let mut list = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (class, name, law): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let mode = modes.get(&(class.clone(), name.clone(), law.clone()));
+            let spread = mode.and_then(|mode| mode.level_spread_db()).map(|spread| round(spread, 1));
+            list.push(vec![
+                json!(class),
+                json!(name),
+                json!(law),
+                json!(round(row.get(3)?, 1)),
+                json!(spread),
+                json!(mode.map(|mode| mode.calls_wanted())),
+                text(row, "origin")?,
+            ]);
+        }
+        Ok(list)
     }
 
     /// A class with its noise, mode by mode. `None` for an unknown class.

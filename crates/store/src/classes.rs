@@ -38,7 +38,7 @@ impl Reader {
         if let Some(known) = self.classes.get() {
             return Ok(Arc::clone(known));
         }
-        let known = Arc::new(Classes::new(&self.class_modes()?));
+        let known = Arc::new(Classes::new(&self.class_modes()?).expecting(self.strictness.strangers));
         Ok(Arc::clone(self.classes.get_or_init(|| known)))
     }
 

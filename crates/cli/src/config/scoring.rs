@@ -10,7 +10,7 @@ use bellwether_store::Tolerance;
 use serde::Deserialize;
 
 use super::Config;
-use super::units::{Days, DriftPpm, FalseAlarmRate, Hours, Weight};
+use super::units::{Days, DriftPpm, FalseAlarmRate, Hours, StrangerShare, Weight};
 
 /// `[dispositions]`
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -123,6 +123,7 @@ impl Default for ClockSettings {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct AuthorisationSettings {
     false_alarms: FalseAlarmRate,
+    strangers: StrangerShare,
     sensitive_prefixes: Vec<String>,
     sensitive_numbers: Vec<String>,
 }
@@ -130,8 +131,9 @@ pub(super) struct AuthorisationSettings {
 impl Default for AuthorisationSettings {
     fn default() -> Self {
         let SensitiveNumbers { prefixes, numbers } = SensitiveNumbers::default();
-        let false_alarms = FalseAlarmRate(Strictness::default().false_alarms);
-        Self { false_alarms, sensitive_prefixes: prefixes, sensitive_numbers: numbers }
+        let Strictness { false_alarms, strangers } = Strictness::default();
+        let (false_alarms, strangers) = (FalseAlarmRate(false_alarms), StrangerShare(strangers));
+        Self { false_alarms, strangers, sensitive_prefixes: prefixes, sensitive_numbers: numbers }
     }
 }
 
@@ -205,7 +207,8 @@ impl Config {
 
     /// The false-alarm rate of device authorisation.
     pub(crate) const fn strictness(&self) -> Strictness {
-        Strictness { false_alarms: self.authorisation.false_alarms.0 }
+        let AuthorisationSettings { false_alarms, strangers, .. } = &self.authorisation;
+        Strictness { false_alarms: false_alarms.0, strangers: strangers.0 }
     }
 
     /// Sensitive numbers. Device authorisation is stricter for calls to these numbers.

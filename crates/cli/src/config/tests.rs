@@ -74,6 +74,7 @@ fn mistakes_are_named_with_their_place() {
             "numbering.local_numbers is domain, context or alike, not \"a`b\"",
         ),
         ("[clocks]\nfalse_alarms = 0.6", "clocks.false_alarms must lie above 0 and up to 0.5, not 0.6"),
+        ("[authorisation]\nstrangers = 1.0", "authorisation.strangers must lie between 0 and 0.99, not 1"),
         ("[clocks]\ndrift_ppm = nan", "clocks.drift_ppm must lie between 0 and 1000, not NaN"),
         ("[database]\nmax_mib = 15", "database.max_mib must be 0 or at least 16, not 15"),
         ("[campaigns]\nwindow_h = 0", "campaigns.window_h must lie above 0 and up to 10000, not 0"),

@@ -35,6 +35,8 @@ bounded! {
     Weight(f64) "lie above 0 and up to 10000" if |n| n > 0.0 && n <= 10_000.0;
     /// The share of comparisons that may raise a false alarm.
     FalseAlarmRate(f64) "lie above 0 and up to 0.5" if |n| n > 0.0 && n <= 0.5;
+    /// The share of calls by devices that nobody taught.
+    StrangerShare(f64) "lie between 0 and 0.99" if |n| (0.0..=0.99).contains(&n);
     /// The standard deviation of a clock's rate in parts per million.
     DriftPpm(f64) "lie between 0 and 1000" if |n| (0.0..=1000.0).contains(&n);
     /// The maximum number of entries of a table.

@@ -92,16 +92,18 @@ impl DeviceVerdict {
     }
 }
 
-/// The strictness of a verdict.
+/// The strictness of a verdict, and of the claim of a device class.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Strictness {
     /// The share of honest calls that may be called unauthorised.
     pub false_alarms: f64,
+    /// The share of calls by devices that nobody taught.
+    pub strangers: f64,
 }
 
 impl Default for Strictness {
     fn default() -> Self {
-        Self { false_alarms: 0.005 }
+        Self { false_alarms: 0.005, strangers: 0.2 }
     }
 }
 
