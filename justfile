@@ -78,6 +78,10 @@ table-fingerprints:
 table-silence:
     cargo run --release --quiet -p bellwether-testkit --example silence 10
 
+# How well they are recognised among strangers, in worlds of devices drawn at random (docs/silence.md)
+table-devices:
+    cargo run --release --quiet -p bellwether-testkit --example devices 101 12
+
 # How recordings are recognised, on the corpus of scripts/recordings-corpus (docs/recordings.md)
 table-recordings folder *tables="same false firms openings classes stocked index cost":
     cargo run --release --quiet -p bellwether-testkit --example recordings -- {{folder}} {{tables}}

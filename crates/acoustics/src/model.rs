@@ -292,7 +292,9 @@ impl NoiseModel {
         let unsure = 1.0 + 1.0 / mode.calls.max(1.0);
         let factor = all.scale(unsure / freedom).factor()?;
         let weight = variances.iter().map(|of| of.weight).fold(f64::INFINITY, f64::min);
-        let mut plain = within.corner(PLAIN).scale(unsure);
+        let mut plain = Symmetric::from_lower(FEATURES, &mode.scatter).corner(PLAIN);
+        plain.add(&within.corner(PLAIN), weight);
+        let mut plain = plain.scale(unsure / (own_freedom + weight));
         plain.add(&Symmetric::diagonal(&USUAL_SPREAD.map(|s| s * s)).corner(PLAIN), LEAST_VARIANCE);
         let plain_freedom = own_freedom + weight;
         Some(Self { mean: mode.mean, factor, freedom, plain: plain.factor()?, plain_freedom })

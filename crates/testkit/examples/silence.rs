@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_acoustics::{Classes, Comparison, FEATURES, Mode, Pauses, SilenceAnalysis, features};
+use bellwether_acoustics::{Classes, Comparison, Pauses, SilenceAnalysis};
+use bellwether_devices::Lessons;
 use bellwether_rtp::g711::Law;
 use bellwether_testkit::{DeviceMode, Impairment, PAPERS_DEVICES, Rng, Speaker, spoken_call};
 
@@ -74,15 +75,14 @@ fn teaching(law: Law) -> Vec<Heard> {
     out
 }
 
-fn learned(law: Law, taught: &[Heard], without: Option<&str>) -> Classes {
-    let mut modes = Vec::new();
-    for device in PAPERS_DEVICES.iter().filter(|d| Some(d.device) != without) {
-        let own = taught.iter().filter(|call| call.device == *device);
-        let calls: Vec<([f64; FEATURES], f64)> =
-            own.filter_map(|call| call.pauses.as_ref()).map(|pauses| (features(pauses), 1.0)).collect();
-        modes.extend(Mode::learn(device.device, device.mode, law, &calls));
+fn learned(taught: &[Heard], without: Option<&str>) -> Classes {
+    let mut lessons = Lessons::default();
+    for call in taught.iter().filter(|call| Some(call.device.device) != without) {
+        if let Some(pauses) = &call.pauses {
+            lessons.add_labelled(call.device.device, Some(call.device.mode), pauses);
+        }
     }
-    Classes::new(&modes)
+    Classes::new(&lessons.learn())
 }
 
 /// The paper's method: nearest neighbour by offset and level alone.
@@ -147,7 +147,7 @@ struct Table {
 
 fn table(law: Law, calls: usize) -> Table {
     let taught = teaching(law);
-    let (classes, known) = (learned(law, &taught, None), papers(&taught));
+    let (classes, known) = (learned(&taught, None), papers(&taught));
     let mut table = Table {
         recognised: Vec::new(),
         confused: BTreeMap::new(),
@@ -202,7 +202,7 @@ fn table(law: Law, calls: usize) -> Table {
     devices.dedup();
     let (mut all_known, mut all_strangers) = (Vec::new(), Vec::new());
     for device in devices {
-        let classes = learned(law, &taught, Some(device));
+        let classes = learned(&taught, Some(device));
         let (mut known, mut strangers, mut refused) = (Vec::new(), Vec::new(), 0);
         for call in &clean {
             let Some(pauses) = &call.pauses else { continue };
