@@ -10,14 +10,12 @@ use std::collections::BTreeMap;
 
 use crate::features::features;
 use crate::mode::Mode;
-use crate::model::{Fit, OfCoding, log_sum};
+use crate::model::{Compared, OfCoding, log_sum};
+use crate::strangers::UNLIKE;
 use crate::{Coding, Pauses};
 
 /// Fewest noise packets for a comparison: 100 ms.
 pub const MIN_PACKETS: u32 = 5;
-
-/// Significance level below which a call is unlike a class.
-pub(crate) const UNLIKE: f64 = 0.0001;
 
 /// Smallest share of a recognised class among all that were taught, and the share that the members of a set have together.
 const CERTAIN: f64 = 0.8;
@@ -128,7 +126,7 @@ impl Classes {
         if pauses.packets < MIN_PACKETS {
             return Comparison::without(NoClass::TooLittleSilence);
         }
-        known.compare(&features(pauses), pauses.packets, self.unknown)
+        Comparison::of(&known.compare(&features(pauses), pauses.packets, self.unknown))
     }
 }
 
@@ -137,17 +135,15 @@ impl Comparison {
         Self { result: Err(reason), set: Vec::new(), likeness: 0.0, log_ratios: BTreeMap::new() }
     }
 
-    /// The result of comparing a call with each class. `judge` tells the likeness of a fit, and how probable it is that no stranger made
-    /// a call that fits like this.
-    pub(crate) fn of(mut fits: Vec<Fit<'_>>, stranger: f64, judge: impl Fn(&Fit<'_>) -> (f64, f64)) -> Self {
+    /// The result of comparing a call with each class.
+    fn of(compared: &Compared<'_>) -> Self {
+        let Compared { fits, stranger, likeness, known } = compared;
         let log_ratios = fits.iter().map(|fit| (fit.class.to_owned(), fit.log - stranger)).collect();
-        fits.sort_by(|a, b| b.log.total_cmp(&a.log));
         let all = fits.iter().fold(f64::NEG_INFINITY, |sum, fit| log_sum(sum, fit.log));
-        let (likeness, is_known) = fits.first().map_or((0.0, 0.0), judge);
         let mut set = Vec::new();
         let mut sum = 0.0;
-        if likeness >= UNLIKE && is_known >= LEAST_KNOWN {
-            for fit in &fits {
+        if *likeness >= UNLIKE && *known >= LEAST_KNOWN {
+            for fit in fits {
                 if sum >= WHOLE || set.len() == MAX_SET {
                     break;
                 }
@@ -162,11 +158,11 @@ impl Comparison {
             [first, ..] if first.weight >= CERTAIN => Ok(Recognised {
                 class: first.class.clone(),
                 mode: first.mode.clone(),
-                confidence: first.weight * is_known,
+                confidence: first.weight * known,
             }),
             _ => Err(NoClass::Ambiguous(set.iter().map(|of| of.class.clone()).collect())),
         };
-        Self { result, set, likeness, log_ratios }
+        Self { result, set, likeness: *likeness, log_ratios }
     }
 }
 

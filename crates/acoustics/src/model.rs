@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use statrs::distribution::{ContinuousCDF, FisherSnedecor};
 use statrs::function::gamma::ln_gamma;
 
-use crate::classes::Comparison;
 use crate::features::{FEATURES, USUAL_SPREAD};
 use crate::matrix::{Factor, Symmetric};
 use crate::mode::{Mode, repeated_group};
@@ -105,6 +104,18 @@ pub(crate) struct Fit<'a> {
     nearness: Nearness,
 }
 
+/// A call compared with all classes.
+pub(crate) struct Compared<'a> {
+    /// The classes, the likeliest first.
+    pub(crate) fits: Vec<Fit<'a>>,
+    /// Logarithm of the likelihood of devices in general.
+    pub(crate) stranger: f64,
+    /// Probability that a call of the likeliest class is as far off or further.
+    pub(crate) likeness: f64,
+    /// Probability that no stranger made a call that fits like this.
+    pub(crate) known: f64,
+}
+
 /// How near a call is to the likeliest mode of a class.
 enum Nearness {
     /// It repeats the same words.
@@ -194,7 +205,7 @@ impl OfCoding {
         Strangers::learn(noise.iter().step_by(stride).map(likeness))
     }
 
-    pub(crate) fn compare(&self, call: &[f64; FEATURES], packets: u32, unknown: f64) -> Comparison {
+    pub(crate) fn compare(&self, call: &[f64; FEATURES], packets: u32, unknown: f64) -> Compared<'_> {
         let wider = 1.0 + EVEN_PACKETS / f64::from(packets);
         let group = repeated_group(call);
         let stranger = match group {
@@ -204,7 +215,7 @@ impl OfCoding {
                 log_t(factor.distance2(&off(call, mean)), factor, TRUST_IN_ALL)
             }
         };
-        let fits: Vec<Fit<'_>> = self
+        let mut fits: Vec<Fit<'_>> = self
             .classes
             .iter()
             .map(|class| match group {
@@ -212,17 +223,17 @@ impl OfCoding {
                 None => class.sounds(call, wider, stranger),
             })
             .collect();
-        Comparison::of(fits, stranger, |fit| {
-            let likeness = fit.nearness.likeness(&self.distances);
-            let known = match group {
-                Some(group) => {
-                    let known = (1.0 - unknown) / self.classes.len() as f64 * fit.log.exp();
-                    known / (known + unknown * self.guess(group))
-                }
-                None => self.strangers.known(likeness, unknown),
-            };
-            (likeness, known)
-        })
+        fits.sort_by(|a, b| b.log.total_cmp(&a.log));
+        let likeness = fits.first().map_or(0.0, |fit| fit.nearness.likeness(&self.distances));
+        let known = match group {
+            Some(group) => {
+                let log = fits.first().map_or(f64::NEG_INFINITY, |fit| fit.log);
+                let known = (1.0 - unknown) / self.classes.len() as f64 * log.exp();
+                known / (known + unknown * self.guess(group))
+            }
+            None => self.strangers.known(likeness, unknown),
+        };
+        Compared { fits, stranger, likeness, known }
     }
 
     /// The probability that a stranger's pauses repeat words of a group.

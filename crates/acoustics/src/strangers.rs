@@ -4,7 +4,8 @@
 //! in turn, and the others tell how well it would have fitted one of them. A call of a taught device fits its class with a likeness that
 //! is spread evenly between 0 and 1; that of a stranger is mostly 0.
 
-use crate::classes::UNLIKE;
+/// Significance level below which a call is unlike a class.
+pub(crate) const UNLIKE: f64 = 0.0001;
 
 /// Prior counts of left-out classes that fit another one, and that do not.
 const PRIOR_NEAR: f64 = 0.5;
