@@ -9,7 +9,7 @@ use bellwether_base::Timestamp;
 use bellwether_enrich::{Privacy, Tokeniser};
 use bellwether_recorder::Recorder;
 use bellwether_serve::{
-    IsOwn, MakeDesk, NewToken, RedirectRules, Scopes, ServeError, ServeOptions, Server, TokensIn,
+    IsOwn, MakeDesk, NewToken, RedirectDoor, Scopes, ServeError, ServeOptions, Server, TokensIn,
 };
 use bellwether_store::Effects;
 
@@ -39,7 +39,10 @@ pub(crate) fn run(common: &Common, args: &ServeArgs) -> Result<Exit, Failure> {
     }
     let socket = Server::bind(listen, &config.access(), config.tls().as_ref()).map_err(failure)?;
     let redirect = match config.redirect() {
-        Some((address, rules)) => Some((bound(address)?, rules)),
+        Some((address, rules)) => {
+            let wrong = |e| Failure::Work(format!("cannot listen on {address}: {e}"));
+            Some(RedirectDoor::open(address, rules).map_err(wrong)?)
+        }
         None => None,
     };
     let sensor = socket_path(&common.db).filter(|path| answers(path));
@@ -70,20 +73,11 @@ pub(crate) fn run(common: &Common, args: &ServeArgs) -> Result<Exit, Failure> {
     }
 }
 
-/// The socket of the redirect server, and its rules.
-type Door = (std::net::UdpSocket, RedirectRules);
-
-fn bound(address: std::net::SocketAddr) -> Result<std::net::UdpSocket, Failure> {
-    let socket =
-        std::net::UdpSocket::bind(address).and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
-    socket.map_err(|e| Failure::Work(format!("cannot listen on {address}: {e}")))
-}
-
 /// Serves a database that no sensor holds: this process is its writer.
 fn over_database(
     common: &Common,
     config: &Config,
-    (socket, redirect): (std::net::TcpListener, Option<Door>),
+    (socket, redirect): (std::net::TcpListener, Option<RedirectDoor>),
     stop: &Stop,
 ) -> Result<Exit, Failure> {
     DatabaseHold::check(&common.db)?;

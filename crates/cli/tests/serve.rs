@@ -474,3 +474,35 @@ fn beside_a_sensor_the_question_waits_for_the_packet_and_changes_go_to_its_write
         503
     );
 }
+
+/// The address of a free port, for UDP and TCP.
+fn free_port() -> std::net::SocketAddr {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    taken.local_addr().unwrap()
+}
+
+#[test]
+fn the_sip_door_answers_over_udp_and_over_tcp_alike() {
+    use std::io::{Read, Write};
+    let room = campaigns();
+    let door = free_port();
+    room.write("serve.toml", format!("[serve.redirect]\nlisten = \"{door}\"\n").as_bytes());
+    let _served = Served::start(&room, &["--config", "serve.toml"]);
+    let text = invite("door-1@10.77.1.11", "+4915112345678");
+    let within = Some(Duration::from_secs(20));
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(within).unwrap();
+    socket.send_to(text.as_bytes(), door).unwrap();
+    let mut datagram = [0; 4096];
+    let len = socket.recv(&mut datagram).unwrap();
+    let by_udp = String::from_utf8_lossy(&datagram[..len]).into_owned();
+    assert!(by_udp.starts_with("SIP/2.0 ") && by_udp.contains("Reason: SIP;cause="), "{by_udp}");
+    // Two requests in one go, and no more after them: both get the answer that the datagram got.
+    let mut stream = TcpStream::connect(door).unwrap();
+    stream.set_read_timeout(within).unwrap();
+    stream.write_all(text.repeat(2).as_bytes()).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut by_tcp = String::new();
+    stream.read_to_string(&mut by_tcp).unwrap();
+    assert_eq!(by_tcp, by_udp.repeat(2));
+}

@@ -46,5 +46,5 @@ pub use mcp::{McpOptions, serve_stdio};
 pub use options::{
     Access, IsOwn, MakeDesk, OpenReader, ServeError, ServeOptions, TlsFiles, TokensIn, TryOut,
 };
-pub use redirect::RedirectRules;
+pub use redirect::{RedirectDoor, RedirectRules};
 pub use server::Server;

@@ -8,7 +8,7 @@ use bellwether_answers::{Change, Desk};
 use bellwether_base::Timestamp;
 use bellwether_store::{Effects, Reader, StoreError};
 
-use crate::{RedirectRules, Scopes};
+use crate::{RedirectDoor, Scopes};
 
 /// Makes a desk for one thread.
 pub type MakeDesk = Box<dyn Fn() -> Result<Box<dyn Desk>, StoreError> + Send + Sync>;
@@ -76,8 +76,8 @@ pub struct ServeOptions {
     pub host_names: Vec<String>,
     /// Requests per second of one client, of each access and of each address.
     pub requests_per_second: u32,
-    /// The socket of the redirect server, and its rules; none if it is off.
-    pub redirect: Option<(std::net::UdpSocket, RedirectRules)>,
+    /// The redirect server; none if it is off.
+    pub redirect: Option<RedirectDoor>,
     /// Makes desks.
     pub make_desk: MakeDesk,
     /// Opens readers.

@@ -4,13 +4,15 @@
 //! 603, 607 or 608 (RFC 8688) refuses it. The door answers whoever is on its list of peers and is never in the path of a call. It
 //! keeps no state: a retransmission gets the same answer (RFC 3261, 8.2.7).
 
+mod stream;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bellwether_answers::{ScoreAnswer, ScoreRequest};
 use bellwether_sip::{Message, Method, Name, StartLine, Via};
 use ipnet::IpNet;
-use tokio::net::UdpSocket;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::Semaphore;
 
 use crate::auth;
@@ -106,10 +108,44 @@ impl RedirectRules {
     }
 }
 
-/// Answers on a socket until the task is dropped.
-pub(crate) async fn run(socket: std::net::UdpSocket, rules: RedirectRules, state: Arc<State>) {
-    let Ok(socket) = UdpSocket::from_std(socket) else { return };
-    let (socket, rules) = (Arc::new(socket), Arc::new(rules));
+/// The sockets of the door, open.
+pub struct RedirectDoor {
+    datagrams: std::net::UdpSocket,
+    connections: std::net::TcpListener,
+    rules: RedirectRules,
+}
+
+impl RedirectDoor {
+    /// Opens the door on an address, for UDP and TCP.
+    ///
+    /// # Errors
+    /// If one of the sockets cannot be opened.
+    pub fn open(address: SocketAddr, rules: RedirectRules) -> std::io::Result<Self> {
+        let datagrams = std::net::UdpSocket::bind(address)?;
+        datagrams.set_nonblocking(true)?;
+        // The same port, also where the system chose it.
+        let connections = std::net::TcpListener::bind(datagrams.local_addr()?)?;
+        connections.set_nonblocking(true)?;
+        Ok(Self { datagrams, connections, rules })
+    }
+
+    /// Answers until the task is dropped.
+    pub(crate) async fn run(self, state: Arc<State>) {
+        let Self { datagrams, connections, rules } = self;
+        let rules = Arc::new(rules);
+        let (Ok(datagrams), Ok(connections)) =
+            (UdpSocket::from_std(datagrams), TcpListener::from_std(connections))
+        else {
+            return;
+        };
+        let streams = stream::run(connections, Arc::clone(&rules), Arc::clone(&state));
+        tokio::join!(streams, answer_datagrams(datagrams, rules, state));
+    }
+}
+
+/// Answers datagrams until the task is dropped.
+async fn answer_datagrams(socket: UdpSocket, rules: Arc<RedirectRules>, state: Arc<State>) {
+    let socket = Arc::new(socket);
     let room = Arc::new(Semaphore::new(MAX_UNDER_WAY));
     let mut datagram = vec![0; MAX_DATAGRAM];
     loop {

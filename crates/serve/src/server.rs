@@ -28,7 +28,7 @@ use crate::options::check;
 use crate::patient::Patient;
 use crate::readers::Readers;
 use crate::state::{Numbers, State};
-use crate::{Access, RedirectRules, ServeError, ServeOptions, TlsFiles, mcp, metrics, pages, redirect, tls};
+use crate::{Access, RedirectDoor, ServeError, ServeOptions, TlsFiles, mcp, metrics, pages, tls};
 
 /// Threads that answer about scores, and threads that read for pages.
 const DESKS: usize = 2;
@@ -56,7 +56,7 @@ pub struct Server {
     acceptor: Option<TlsAcceptor>,
     has_agents: bool,
     state: Arc<State>,
-    redirect: Option<(std::net::UdpSocket, RedirectRules)>,
+    redirect: Option<RedirectDoor>,
 }
 
 impl Server {
@@ -136,8 +136,8 @@ impl Server {
             let router = router(&state, has_agents);
             let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
             let hosts = Hosts::default();
-            if let Some((socket, rules)) = redirect {
-                tokio::spawn(redirect::run(socket, rules, Arc::clone(&state)));
+            if let Some(door) = redirect {
+                tokio::spawn(door.run(Arc::clone(&state)));
             }
             is_ready(&url);
             while !stop.load(Ordering::Relaxed) {
