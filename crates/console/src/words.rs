@@ -32,11 +32,16 @@ pub(crate) fn tone(name: &str) -> &'static str {
     }
 }
 
-/// The tone of a score by the default limits of dispositions.
+/// The tone of a score by the usual limits of dispositions, for a score without its call.
 pub(crate) fn score_tone(score: f64) -> &'static str {
-    if score < 30.0 {
+    tone_within(score, (30.0, 70.0))
+}
+
+/// The tone of a score by the score below which a call is quarantined, and the one from which it is treated as usual.
+pub(crate) fn tone_within(score: f64, (quarantine_below, standard_from): (f64, f64)) -> &'static str {
+    if score < quarantine_below {
         "bad"
-    } else if score < 70.0 {
+    } else if score < standard_from {
         "warn"
     } else {
         "good"

@@ -105,6 +105,13 @@ impl<'r> Reports<'r> {
         Self { reader }
     }
 
+    /// The score below which a call is quarantined, and the one from which it is treated as usual.
+    #[must_use]
+    pub const fn score_limits(&self) -> (f64, f64) {
+        let limits = &self.reader.settings().dispositions;
+        (limits.quarantine_below, limits.standard_from)
+    }
+
     const fn db(&self) -> &'r Connection {
         self.reader.connection()
     }

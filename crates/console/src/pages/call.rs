@@ -26,7 +26,7 @@ pub(crate) fn page(context: &Context<'_>, id: &str) -> Result<Rendered, StoreErr
     match context.query("picture") {
         Some("ladder") => return Ok(Rendered::Picture(LadderView::of(Fields(first)).draw().into_string())),
         Some("score") => {
-            return Ok(waterfall(Fields(first))
+            return Ok(waterfall(Fields(first), context.reports.score_limits())
                 .map_or(Rendered::Missing("score"), |svg| Rendered::Picture(svg.into_string())));
         }
         _ => {}
@@ -66,7 +66,7 @@ fn one(context: &Context<'_>, call: Fields<'_>, place: usize, of: usize) -> Resu
         @for sentence in call.texts("blindness") { p.note { (t(sentence)) } }
         div.pair {
             div.stack {
-                (section(&anchor("score"), "Score", &score_part(call, &anchor("score"), &picture("score"))))
+                (section(&anchor("score"), "Score", &score_part(context, call, &anchor("score"), &picture("score"))))
                 (section(&anchor("evidence"), "Evidence", &evidence(call)))
             }
             (section(&anchor("facts"), "Facts", &facts_of(call)))
@@ -93,21 +93,22 @@ fn result(call: Fields<'_>) -> Markup {
 }
 
 /// The terms of the score; nothing without a score.
-fn waterfall(call: Fields<'_>) -> Option<Markup> {
+fn waterfall(call: Fields<'_>, limits: (f64, f64)) -> Option<Markup> {
     let score = call.number("score")?;
     let term = |of: Fields<'_>| Term {
         name: of.word("name").to_owned(),
         points: of.number("points").unwrap_or(0.0),
     };
-    Some(draw(&complete(call.objects("signals").map(term).collect(), score), score))
+    Some(draw(&complete(call.objects("signals").map(term).collect(), score), score, limits))
 }
 
-fn score_part(call: Fields<'_>, name: &str, alone: &str) -> Markup {
-    match waterfall(call) {
+fn score_part(context: &Context<'_>, call: Fields<'_>, name: &str, alone: &str) -> Markup {
+    let (quarantine_below, standard_from) = context.reports.score_limits();
+    match waterfall(call, (quarantine_below, standard_from)) {
         Some(picture) => figure(
             name,
             &picture,
-            &html! { "50 points plus the points of each signal. Below 30: quarantine; from 70: standard." },
+            &html! { "50 points plus the points of each signal. Below " (fixed(quarantine_below, 0)) ": quarantine; from " (fixed(standard_from, 0)) ": standard." },
             Some(alone),
         ),
         None => nothing("This call has no score."),

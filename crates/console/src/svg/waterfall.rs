@@ -4,7 +4,7 @@ use maud::Markup;
 
 use super::{Anchor, Canvas, Paint};
 use crate::format::{fixed, signed};
-use crate::words::{score_tone, spaced};
+use crate::words::{spaced, tone_within};
 
 const WIDTH: f64 = 580.0;
 const LEFT: f64 = 150.0;
@@ -32,8 +32,8 @@ pub(crate) fn complete(mut terms: Vec<Term>, score: f64) -> Vec<Term> {
     terms
 }
 
-/// The picture of terms that add up to a score.
-pub(crate) fn draw(terms: &[Term], score: f64) -> Markup {
+/// The picture of terms that add up to a score, with the limits of dispositions.
+pub(crate) fn draw(terms: &[Term], score: f64, limits: (f64, f64)) -> Markup {
     let mut sums = vec![NEUTRAL];
     for term in terms {
         sums.push(sums.last().copied().unwrap_or(NEUTRAL) + term.points);
@@ -45,7 +45,7 @@ pub(crate) fn draw(terms: &[Term], score: f64) -> Markup {
     let mut canvas = Canvas::new(WIDTH, height, &title);
     let x_of = |value: f64| LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT);
     let bottom = height - 20.0;
-    for limit in [0.0, 30.0, 50.0, 70.0, 100.0] {
+    for limit in [0.0, limits.0, NEUTRAL, limits.1, 100.0] {
         canvas.line((x_of(limit), 0.0), (x_of(limit), bottom), 1.0, Paint::Rule);
         canvas.text((x_of(limit), height - 6.0), Anchor::Middle, Paint::Muted, &fixed(limit, 0));
     }
@@ -64,7 +64,7 @@ pub(crate) fn draw(terms: &[Term], score: f64) -> Markup {
         canvas.text((WIDTH - 4.0, y + 4.0), Anchor::End, paint, &signed(term.points, 1));
     }
     let y = middle(terms.len() + 1);
-    let tone = Paint::of(score_tone(score));
+    let tone = Paint::of(tone_within(score, limits));
     canvas.path(&format!("M{:.1} {:.1}V{y:.1}", x_of(score), y - ROW), 1.0, Paint::Muted, true);
     canvas.circle((x_of(score), y), 5.0, tone);
     canvas.bold((LEFT - 10.0, y + 4.0), Anchor::End, Paint::Ink, "score");
@@ -89,8 +89,9 @@ mod tests {
         let terms = complete(vec![term("incident", -41.9), term("scanner_tool", -45.0)], 0.0);
         assert_eq!(terms.len(), 3);
         assert!(sum(&terms).abs() < 1e-9);
-        let picture = draw(&terms, 0.0).into_string();
+        let picture = draw(&terms, 0.0, (20.0, 70.0)).into_string();
         assert_eq!(picture.matches("<rect").count(), 3);
+        assert!(picture.contains(">20<") && !picture.contains(">30<"), "{picture}");
         assert!(picture.contains("+36.9") && picture.contains("limits of the scale"), "{picture}");
     }
 }
