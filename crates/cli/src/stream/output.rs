@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bellwether_app::Stop;
 use bellwether_base::Shown;
+use rustix::fs::FlockOperation;
 
 use crate::notes::tell_operator;
 use crate::out;
@@ -126,6 +127,9 @@ impl Rotating {
         if !file.metadata()?.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "is no regular file"));
         }
+        // Two streams would write each event twice, and set the file aside under each other's hands.
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|_| io::Error::new(io::ErrorKind::WouldBlock, "another stream writes it"))?;
         // The mask of this process takes the group's rights away.
         file.set_permissions(PermissionsExt::from_mode(mode))?;
         let length = length_of_lines(&mut file)?;
@@ -225,6 +229,7 @@ mod tests {
             (text(room.path(), "x"), text(room.path(), "moved")),
             ("new\n".to_owned(), "whole\nnext\n".to_owned())
         );
+        assert!(Rotating::open(&path, options).is_err_and(|e| e.to_string() == "another stream writes it"));
         assert!(Rotating::open(Path::new("/dev/null"), options).is_err());
     }
 }
