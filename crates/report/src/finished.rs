@@ -16,6 +16,10 @@ const MAX_OPEN: usize = 500_000;
 /// Nanoseconds after which a call without an end is taken for finished: 4 hours.
 const LONGEST_LIFE: i64 = 4 * 3600 * 1_000_000_000;
 
+/// True for a finished call. A number without a row belongs to a call that retention has deleted. ?1 is the start of calls that are too old.
+const IS_FINISHED: &str = "c.id IS NULL OR o.ended_at IS NOT NULL OR coalesce(o.final_status, 0) >= 300
+    OR coalesce(o.cancelled, 0) OR c.started_at < ?1";
+
 /// The place of a reader in the stored calls.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Place {
@@ -26,13 +30,24 @@ pub struct Place {
 }
 
 impl Reports<'_> {
-    /// The place behind the last call.
+    /// The place behind the last call. Calls that go on are still to come.
     ///
     /// # Errors
     /// If the database fails.
     pub fn place_of_last_call(&self) -> Result<Place, StoreError> {
-        let newest = "SELECT coalesce(max(id), 0) FROM calls";
-        Ok(Place { row: self.db().query_row(newest, [], |r| r.get(0))?, open: BTreeSet::new() })
+        let (newest, row) = self.newest_call()?;
+        let mut select = self.db().prepare_cached(&format!(
+            "SELECT c.id FROM calls AS c LEFT JOIN outcomes AS o ON o.id = c.id
+             WHERE c.started_at >= ?1 AND NOT ({IS_FINISHED}) ORDER BY c.id DESC LIMIT ?2"
+        ))?;
+        let open = select.query_map(params![newest - LONGEST_LIFE, MAX_OPEN as i64], |r| r.get(0))?;
+        Ok(Place { row, open: open.collect::<Result<_, _>>()? })
+    }
+
+    /// Start of the newest call, and number of the last one.
+    fn newest_call(&self) -> Result<(i64, i64), StoreError> {
+        let newest = "SELECT (SELECT coalesce(max(started_at), 0) FROM calls), (SELECT coalesce(max(id), 0) FROM calls)";
+        Ok(self.db().query_row(newest, [], |r| Ok((r.get(0)?, r.get(1)?)))?)
     }
 
     /// The finished calls behind a place, in the order in which they were stored, and moves the place behind them. Empty once there are
@@ -64,29 +79,25 @@ impl Reports<'_> {
 
     /// Numbers of the next calls that are finished: those of the open ones, and of the ones that are new.
     fn finished_numbers(&self, place: &mut Place, most: usize) -> Result<Vec<i64>, StoreError> {
-        let newest = "SELECT (SELECT coalesce(max(started_at), 0) FROM calls), (SELECT coalesce(max(id), 0) FROM calls)";
-        let (newest, last): (i64, i64) = self.db().query_row(newest, [], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        let (newest, last) = self.newest_call()?;
         // Numbers begin again after retention deleted all calls, and in another database.
         if last < place.row {
             *place = Place::default();
         }
-        // A number without a row belongs to a call that retention has deleted.
-        let is_finished = "c.id IS NULL OR o.ended_at IS NOT NULL OR coalesce(o.final_status, 0) >= 300
-             OR coalesce(o.cancelled, 0) OR c.started_at < ?1";
         let oldest = newest - LONGEST_LIFE;
         let mut numbers = Vec::new();
         if !place.open.is_empty() {
             let open = place.open.iter().copied().collect::<Value>().to_string();
             let mut select = self.db().prepare_cached(&format!(
                 "SELECT j.value FROM json_each(?2) AS j LEFT JOIN calls AS c ON c.id = j.value
-                     LEFT JOIN outcomes AS o ON o.id = c.id WHERE {is_finished} ORDER BY j.value LIMIT ?3"
+                     LEFT JOIN outcomes AS o ON o.id = c.id WHERE {IS_FINISHED} ORDER BY j.value LIMIT ?3"
             ))?;
             let ended = select.query_map(params![oldest, open, most as i64], |r| r.get(0))?;
             numbers = ended.collect::<Result<Vec<i64>, _>>()?;
             place.open.retain(|number| numbers.binary_search(number).is_err());
         }
         let mut select = self.db().prepare_cached(&format!(
-            "SELECT c.id, {is_finished} FROM calls AS c LEFT JOIN outcomes AS o ON o.id = c.id
+            "SELECT c.id, {IS_FINISHED} FROM calls AS c LEFT JOIN outcomes AS o ON o.id = c.id
              WHERE c.id > ?2 ORDER BY c.id LIMIT ?3"
         ))?;
         // A batch of calls that all go on must not look like the end.
@@ -178,6 +189,11 @@ mod tests {
             db.execute_batch(&ten_calls(1, 40_000)).unwrap();
             db.execute_batch(&outcome(1, "9", 200)).unwrap();
             assert_eq!(names(reports, &mut place, most), ["c1"]);
+            // Who begins now hears of the end of a call that goes on, and of no call that is over.
+            let mut late = reports.place_of_last_call().unwrap();
+            assert!(names(reports, &mut late, most).is_empty());
+            db.execute_batch(&outcome(5, "9", 200)).unwrap();
+            assert_eq!(names(reports, &mut late, most), ["c5"]);
         }
     }
 }
