@@ -1,10 +1,7 @@
 //! Device classes: learned from calls of known devices, recognised with a confidence, and rejected if no
 //! class fits.
 //!
-//! A class has modes (handset, hands-free, headset), each with the distribution of [`features`] over its
-//! calls. A call is compared with all modes of its coding by likelihood. The distribution is a multivariate
-//! t, because the covariance is estimated from a limited number of calls. The alternative hypothesis is a
-//! population of devices in general, with the spread of the mode means, widened.
+//! Two questions make a claim: which taught class fits best, and whether any fits. Where several fit, the answer is a set.
 
 use std::collections::BTreeMap;
 

@@ -71,10 +71,25 @@ impl Mode {
         repeated_group(&self.mean)
     }
 
+    /// Degrees of freedom of its scatter.
+    pub(crate) const fn freedom(&self) -> f64 {
+        (self.calls - 1.0).max(0.0)
+    }
+
+    /// Factor by which a new call's variance around the learned mean is larger than around the true one.
+    pub(crate) fn unsure(&self) -> f64 {
+        1.0 + 1.0 / self.calls.max(1.0)
+    }
+
+    /// The sum of squared deviations of a feature.
+    pub(crate) fn scatter_of(&self, feature: usize) -> f64 {
+        self.scatter.get(feature * (feature + 3) / 2).copied().unwrap_or(0.0)
+    }
+
     /// Half the interval of level in which 95 % of its calls lie, in decibels; none from a single call.
     #[must_use]
     pub fn level_spread_db(&self) -> Option<f64> {
-        let variance = self.scatter.first().filter(|_| self.calls > 1.0)? / (self.calls - 1.0);
+        let variance = (self.calls > 1.0).then(|| self.scatter_of(0) / self.freedom())?;
         Some(1.96 * variance.sqrt() * 20.0 / std::f64::consts::LN_10)
     }
 
@@ -117,14 +132,12 @@ impl Mode {
 /// Calls from which the mean of a mode is as good as known.
 const ENOUGH_CALLS: f64 = 10.0;
 
-/// Limit of modes per class, fewest calls per mode, and largest share of the spread that may remain after a
-/// split.
+/// Limit of modes per class, calls of a mode that has enough, and largest share of the spread that may remain after a split.
 const MAX_MODES: usize = 6;
-
 const MIN_CALLS: usize = 3;
 const LEFT: f64 = 0.35;
 
-/// The same for a split with fewer calls in one part.
+/// The largest share for a split with fewer calls in one part.
 const LEFT_OF_FEW: f64 = 0.08;
 
 /// The second of two clusters of calls, if the calls form two clusters.

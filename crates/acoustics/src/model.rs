@@ -60,7 +60,7 @@ pub(crate) struct OfCoding {
     /// How far calls of a mode are from its mean, in the model's units.
     distances: Distances,
     strangers: Strangers,
-    /// Share of the classes whose pauses repeat words of a group, by group: also the guess about strangers.
+    /// Number of modes that repeat words of a group, by group: the base of the guess about strangers.
     repeating: BTreeMap<usize, f64>,
 }
 
@@ -285,25 +285,23 @@ impl Class {
 
 impl NoiseModel {
     fn new(mode: &Mode, within: &Symmetric, variances: &[Variances; PLAIN]) -> Option<Self> {
-        let own_freedom = (mode.calls - 1.0).max(0.0);
+        let (own_freedom, unsure) = (mode.freedom(), mode.unsure());
         let own = Symmetric::from_lower(FEATURES, &mode.scatter);
         // The mode's own variances of level and offset, where those of others are its prior.
         let spread: [f64; PLAIN] = std::array::from_fn(|k| {
-            let scatter = own.diagonal_at(k) / own_freedom.max(1.0);
-            variances.get(k).map_or(1.0, |of| of.of(scatter, own_freedom))
+            let own = mode.scatter_of(k) / own_freedom.max(1.0);
+            variances.get(k).map_or(1.0, |of| of.of(own, own_freedom))
         });
         let scale: Vec<f64> = (0..FEATURES)
             .map(|k| spread.get(k).map_or(1.0, |variance| (variance / within.diagonal_at(k)).sqrt()))
             .collect();
         let within = within.scaled_by(&scale);
         let freedom = own_freedom + TRUST_IN_ALL;
+        let mut plain = own.corner(PLAIN);
         let mut all = own;
         all.add(&within, TRUST_IN_ALL);
-        // The mean of n calls adds the variance of one call divided by n.
-        let unsure = 1.0 + 1.0 / mode.calls.max(1.0);
         let factor = all.scale(unsure / freedom).factor()?;
         let weight = variances.iter().map(|of| of.weight).fold(f64::INFINITY, f64::min);
-        let mut plain = Symmetric::from_lower(FEATURES, &mode.scatter).corner(PLAIN);
         plain.add(&within.corner(PLAIN), weight);
         let mut plain = plain.scale(unsure / (own_freedom + weight));
         plain.add(&Symmetric::diagonal(&USUAL_SPREAD.map(|s| s * s)).corner(PLAIN), LEAST_VARIANCE);
@@ -315,13 +313,8 @@ impl NoiseModel {
 /// How the variances of level and offset are distributed among modes.
 fn variances(modes: &[&Mode]) -> [Variances; PLAIN] {
     std::array::from_fn(|k| {
-        let observed: Vec<(f64, f64)> = modes
-            .iter()
-            .map(|mode| {
-                let freedom = mode.calls - 1.0;
-                (Symmetric::from_lower(FEATURES, &mode.scatter).diagonal_at(k) / freedom.max(1.0), freedom)
-            })
-            .collect();
+        let observed: Vec<(f64, f64)> =
+            modes.iter().map(|mode| (mode.scatter_of(k) / mode.freedom().max(1.0), mode.freedom())).collect();
         let usual = USUAL_SPREAD.get(k).map_or(1.0, |spread| spread * spread);
         Variances::learn(&observed, usual)
     })
@@ -330,9 +323,8 @@ fn variances(modes: &[&Mode]) -> [Variances; PLAIN] {
 /// The modes whose calls are not much farther apart than those of the others: a call with a wrong label must not make all modes wide.
 fn usual<'a>(modes: &[&'a Mode]) -> Vec<&'a Mode> {
     let spread = |mode: &&Mode| {
-        let scatter = Symmetric::from_lower(FEATURES, &mode.scatter);
-        let sum: f64 = USUAL_SPREAD.iter().enumerate().map(|(k, s)| scatter.diagonal_at(k) / (s * s)).sum();
-        sum / (mode.calls - 1.0)
+        let sum: f64 = USUAL_SPREAD.iter().enumerate().map(|(k, s)| mode.scatter_of(k) / (s * s)).sum();
+        sum / mode.freedom()
     };
     let mut spreads: Vec<f64> = modes.iter().filter(|mode| mode.calls > 1.0).map(spread).collect();
     spreads.sort_by(f64::total_cmp);
@@ -346,7 +338,7 @@ fn within(modes: &[&Mode]) -> Symmetric {
     let mut freedom = TRUST_IN_USUAL;
     for mode in modes {
         within.add(&Symmetric::from_lower(FEATURES, &mode.scatter), 1.0);
-        freedom += (mode.calls - 1.0).max(0.0);
+        freedom += mode.freedom();
     }
     within.scale(1.0 / freedom)
 }
@@ -372,9 +364,9 @@ impl Default for Whitened {
 
 impl Whitened {
     fn add(&mut self, mode: &Mode, noise: &NoiseModel) {
-        let unsure = 1.0 + 1.0 / mode.calls.max(1.0);
-        self.scatter.add(&noise.factor.whitened(&Symmetric::from_lower(FEATURES, &mode.scatter)), unsure);
-        self.freedom += (mode.calls - 1.0).max(0.0);
+        let scatter = Symmetric::from_lower(FEATURES, &mode.scatter);
+        self.scatter.add(&noise.factor.whitened(&scatter), mode.unsure());
+        self.freedom += mode.freedom();
     }
 
     fn learned(self) -> Distances {

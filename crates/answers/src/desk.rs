@@ -211,7 +211,7 @@ impl LocalDesk {
             None => ScoreAnswer::not_judged(),
         };
         let answer = self.with_platform(answer, asked.call.fingerprint.as_str())?;
-        let stack = answer.stack.clone().or_else(|| shown.into_inner()?.stack);
+        let stack = answer.stack.clone().or_else(|| facts().stack);
         Ok(ScoreAnswer { stack, ..answer })
     }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bellwether_base::with_ending;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
@@ -36,9 +37,8 @@ pub fn socket_path(db: &Path) -> Option<PathBuf> {
     if db == Path::new(":memory:") {
         return None;
     }
-    let mut name = std::fs::canonicalize(db).unwrap_or_else(|_| db.to_path_buf()).into_os_string();
-    name.push(SUFFIX);
-    Some(name.into())
+    let db = std::fs::canonicalize(db).unwrap_or_else(|_| db.to_path_buf());
+    Some(with_ending(&db, SUFFIX))
 }
 
 /// Accepts questions for a sensor.

@@ -4,6 +4,7 @@ use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use bellwether_base::with_ending;
 use rustix::fs::{Mode, OFlags};
 
 use crate::AppError;
@@ -55,9 +56,8 @@ fn beside(db: &Path) -> Option<PathBuf> {
     if db == Path::new(":memory:") {
         return None;
     }
-    let mut name = std::fs::canonicalize(db).unwrap_or_else(|_| db.to_path_buf()).into_os_string();
-    name.push(SENSOR_SUFFIX);
-    Some(name.into())
+    let db = std::fs::canonicalize(db).unwrap_or_else(|_| db.to_path_buf());
+    Some(with_ending(&db, SENSOR_SUFFIX))
 }
 
 /// A link is not followed: in a folder that others can write to it could lead anywhere.

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use bellwether_base::HashKey;
+use bellwether_base::{HashKey, with_ending};
 
 use crate::AppError;
 
@@ -94,9 +94,7 @@ fn make(path: &Path) -> Result<InstallationKey, AppError> {
     let key = fresh()?;
     let text: String = key.iter().map(|b| format!("{b:02x}")).collect();
     let wrong = |e: std::io::Error| bad(path, &format!("the file cannot be created: {e}"));
-    let mut part = path.as_os_str().to_owned();
-    part.push(format!(".{}.part", std::process::id()));
-    let part = PathBuf::from(part);
+    let part = with_ending(path, &format!(".{}.part", std::process::id()));
     // A killed process that had the same number may have left one.
     let _ = std::fs::remove_file(&part);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part).map_err(wrong)?;

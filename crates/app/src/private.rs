@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use bellwether_base::with_ending;
 use rustix::fs::{Mode, OFlags};
 
 use crate::{AppError, SENSOR_SUFFIX};
@@ -20,12 +21,7 @@ pub fn make_all_private() {
 /// The files of a database: itself, those of SQLite, and the lock file of a sensor.
 #[must_use]
 pub fn database_files(db: &Path) -> Vec<PathBuf> {
-    let beside = |suffix: &str| {
-        let mut name = db.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    ["", "-wal", "-shm", "-journal", SENSOR_SUFFIX].map(beside).to_vec()
+    ["", "-wal", "-shm", "-journal", SENSOR_SUFFIX].map(|suffix| with_ending(db, suffix)).to_vec()
 }
 
 /// Removes the rights of other users from files, and reports each change. No database may be open yet, because closing a file releases all

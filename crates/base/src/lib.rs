@@ -23,6 +23,7 @@ mod hash;
 mod host;
 mod identity;
 mod loss;
+mod path;
 mod public;
 mod shown;
 mod side;
@@ -41,6 +42,7 @@ pub use identity::{
     CallId, CampaignId, IncidentId, RecordingId, RegistrationId, StreamId, SubjectId, TimerId,
 };
 pub use loss::{Loss, LossKind, Losses};
+pub use path::with_ending;
 pub use public::is_public;
 pub use shown::{Piece, Pieces, Shown, is_plain};
 pub use side::Side;

@@ -4,8 +4,7 @@ mod events;
 mod output;
 mod state;
 
-use std::path::{Path, PathBuf};
-
+use bellwether_base::with_ending;
 use bellwether_report::Reports;
 
 use crate::args::{Common, StreamArgs};
@@ -23,12 +22,13 @@ pub(crate) fn run(common: &Common, args: &StreamArgs) -> Result<Exit, Failure> {
         is_for_group: args.group_read,
     };
     let mut output = Output::open(&args.to, options)?;
-    let state_file = args.state.clone().or_else(|| output.file().map(beside));
-    let state = match &state_file {
+    let state_file = args.state.clone().or_else(|| output.file().map(|file| with_ending(file, ".state")));
+    let mut saved = match &state_file {
         Some(path) => State::load(path)?,
         None => None,
     };
-    let mut events = Events::new(&args.events, state.or_else(|| args.from_start.then(State::default)));
+    let from = saved.clone().or_else(|| args.from_start.then(State::default));
+    let mut events = Events::new(&args.events, from);
     note(common, "events are written as they come, until SIGINT or SIGTERM");
     let mut commits = Commits::watch(common, args.seconds)?;
     let stop = commits.stop();
@@ -39,8 +39,12 @@ pub(crate) fn run(common: &Common, args: &StreamArgs) -> Result<Exit, Failure> {
             if !is_done && !output.write(&batch, &stop)? {
                 return Ok(());
             }
-            if let Some(path) = &state_file {
+            // Most commits have nothing for a stream of a few kinds.
+            if let Some(path) = &state_file
+                && saved.as_ref() != Some(events.state())
+            {
                 events.state().save(path)?;
+                saved = Some(events.state().clone());
             }
             if is_done {
                 return Ok(());
@@ -48,11 +52,4 @@ pub(crate) fn run(common: &Common, args: &StreamArgs) -> Result<Exit, Failure> {
         }
     })?;
     Ok(Exit::Done)
-}
-
-/// The state of a file.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".state");
-    name.into()
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use axum::extract::State as Shared;
 use axum::response::{IntoResponse, Response};
 use bellwether_answers::{Question, Reply};
+use bellwether_base::with_ending;
 use bellwether_report::Reports;
 use bellwether_store::{Reader, StoreError, VERSION};
 use serde_json::Value;
@@ -33,11 +34,9 @@ pub(crate) async fn metrics(Shared(state): Shared<Arc<State>>) -> Result<Respons
         "1 while a sensor that captures answers questions.",
         f64::from(u8::from(is_connected)),
     );
-    let size = ["", "-wal"].iter().filter_map(|end| {
-        let mut name = state.db.clone().into_os_string();
-        name.push(end);
-        std::fs::metadata(name).ok().map(|found| found.len())
-    });
+    let size = ["", "-wal"]
+        .into_iter()
+        .filter_map(|end| std::fs::metadata(with_ending(&state.db, end)).ok().map(|found| found.len()));
     out.gauge(
         "bellwether_database_bytes",
         "Size of the database and its write-ahead log.",

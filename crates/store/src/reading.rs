@@ -4,6 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use bellwether_base::with_ending;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use rustix::fs::IFlags;
 
@@ -17,7 +18,7 @@ use crate::schema::{LOCK_WAIT, VERSION, check_ours, check_version, migrate};
 pub fn check_existing(path: &Path) -> Result<(), StoreError> {
     let holds_something = std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() > 0);
     // A new database may exist only in its log.
-    let has_log = std::fs::metadata(beside(path, "-wal")).is_ok_and(|meta| meta.len() > 0);
+    let has_log = std::fs::metadata(with_ending(path, "-wal")).is_ok_and(|meta| meta.len() > 0);
     if holds_something || has_log { Ok(()) } else { Err(StoreError::Missing(path.to_path_buf())) }
 }
 
@@ -64,7 +65,7 @@ impl Promise {
             let meta = std::fs::metadata(path).ok()?;
             Some((meta.len(), meta.mtime(), meta.mtime_nsec()))
         };
-        [state(path), state(&beside(path, "-wal"))]
+        [state(path), state(&with_ending(path, "-wal"))]
     }
 
     /// # Errors
@@ -130,7 +131,7 @@ fn read_only(path: &Path) -> Result<Connection, StoreError> {
 fn unwritable(path: &Path) -> Result<Opened, StoreError> {
     let open = |e| StoreError::Open(path.to_path_buf(), e);
     let refused = |why: &str| StoreError::ReadOnly { path: path.to_path_buf(), why: why.to_owned() };
-    let log = beside(path, "-wal");
+    let log = with_ending(path, "-wal");
     if log.exists() && std::fs::File::open(log).is_err() {
         return Err(refused("this user may not read its log (-wal), which has further rows"));
     }
@@ -140,7 +141,7 @@ fn unwritable(path: &Path) -> Result<Opened, StoreError> {
         ));
     }
     let promise = Some(Promise::of(path));
-    let length = |name: &str| std::fs::metadata(beside(path, name)).map_or(0, |meta| meta.len());
+    let length = |name: &str| std::fs::metadata(with_ending(path, name)).map_or(0, |meta| meta.len());
     if length("-journal") > 0 {
         return Err(refused("an unfinished change needs a rollback; copy it elsewhere with its -journal"));
     }
@@ -179,13 +180,6 @@ fn nobody_writes(path: &Path) -> bool {
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// A file of SQLite beside the database.
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
 }
 
 /// A path within a URI, as SQLite reads it.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bellwether_base::with_ending;
 use rusqlite::Connection;
 
 use crate::StoreError;
@@ -85,9 +86,7 @@ impl Upkeep {
         if to.exists() {
             return Err(StoreError::Exists(to.to_path_buf()));
         }
-        let mut name = to.as_os_str().to_owned();
-        name.push(".part");
-        let part = PathBuf::from(name);
+        let part = with_ending(to, ".part");
         let _ = std::fs::remove_file(&part);
         let mut copy = Connection::open(&part).map_err(|e| StoreError::Open(part.clone(), e))?;
         {

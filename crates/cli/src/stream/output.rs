@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bellwether_app::Stop;
-use bellwether_base::Shown;
+use bellwether_base::{Shown, with_ending};
 use rustix::fs::FlockOperation;
 
 use crate::notes::tell_operator;
@@ -156,11 +156,7 @@ impl Rotating {
     }
 
     fn set_aside(&mut self) -> io::Result<()> {
-        let numbered = |number: u32| {
-            let mut name = self.path.as_os_str().to_owned();
-            name.push(format!(".{number}"));
-            PathBuf::from(name)
-        };
+        let numbered = |number: u32| with_ending(&self.path, &format!(".{number}"));
         for number in (1..self.options.keep).rev() {
             match std::fs::rename(numbered(number), numbered(number + 1)) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),

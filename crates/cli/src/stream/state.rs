@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
+use bellwether_base::with_ending;
 use bellwether_report::Place;
 use serde::{Deserialize, Serialize};
 
@@ -41,8 +42,7 @@ impl State {
     /// Writes the state: a crash leaves the former or the new one.
     pub(super) fn save(&self, path: &Path) -> Result<(), Failure> {
         let wrong = |e: io::Error| Failure::Work(format!("{}: {e}", path.display()));
-        let mut new = path.as_os_str().to_owned();
-        new.push(".new");
+        let new = with_ending(path, ".new");
         let text = serde_json::to_vec(self).map_err(|e| wrong(e.into()))?;
         std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, path)).map_err(wrong)
     }
@@ -52,9 +52,7 @@ impl State {
     }
 
     pub(super) fn set_place(&mut self, place: &Place) {
-        if self.call != place.row || self.open_calls != place.open {
-            self.call = place.row;
-            self.open_calls.clone_from(&place.open);
-        }
+        self.call = place.row;
+        self.open_calls.clone_from(&place.open);
     }
 }
