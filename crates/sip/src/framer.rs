@@ -164,20 +164,17 @@ impl Framer {
     }
 
     fn first_line(&mut self, unread: &[u8], searched: usize) -> Option<Framed> {
-        let end = line_end(unread, searched);
-        let is_ours = match end {
-            Some(end) => {
-                end <= LONGEST_FIRST_LINE && begins_like_one(unread) && probe(unread) != Verdict::NotOurs
+        let is_known = begins_like_one(unread);
+        let (place, framed) = match Line::at_front(unread, searched, LONGEST_FIRST_LINE) {
+            Line::Whole(line) if is_known && probe(line) != Verdict::NotOurs => {
+                let end = line.len();
+                let headers = Headers { header: end, line: end, searched: end, ..Headers::default() };
+                (Place::Headers(headers), None)
             }
-            None => unread.len() < LONGEST_FIRST_LINE && begins_like_one(unread),
-        };
-        let (place, framed) = match end {
-            _ if !is_ours => (Place::Start, Some(Framed::NotSip)),
-            Some(end) => (
-                Place::Headers(Headers { header: end, line: end, searched: end, ..Headers::default() }),
-                None,
-            ),
-            None => (Place::FirstLine { searched: unread.len() }, Some(Framed::Incomplete)),
+            Line::Partial if is_known => {
+                (Place::FirstLine { searched: unread.len() }, Some(Framed::Incomplete))
+            }
+            _ => (Place::Start, Some(Framed::NotSip)),
         };
         self.place = place;
         framed
@@ -289,13 +286,12 @@ impl Framer {
     }
 
     fn behind_line(&mut self, unread: &[u8], searched: usize) -> Option<Framed> {
-        let line = match line_end(unread, searched) {
-            Some(end) => unread.get(..end).unwrap_or_default(),
-            None if unread.len() <= LONGEST_FIRST_LINE => {
+        let line = match Line::at_front(unread, searched, LONGEST_FIRST_LINE) {
+            Line::Whole(line) | Line::TooLong(line) => line,
+            Line::Partial => {
                 self.place = Place::BehindLine { searched: unread.len() };
                 return Some(Framed::Incomplete);
             }
-            None => unread,
         };
         self.place = if probe(line) == Verdict::Certain {
             Place::Lost { searched: 0 }
@@ -309,25 +305,51 @@ impl Framer {
 
     fn lost(&mut self, unread: &[u8], mut searched: usize) -> Option<Framed> {
         let mut passed = 0;
-        while let Some(end) = line_end(unread, searched) {
-            let line = unread.get(passed..end).unwrap_or_default();
-            let is_short = line.len() <= LONGEST_START_LINE && !matches!(line, [b'\r' | b'\n', ..]);
-            if is_short && probe(line) == Verdict::Certain {
-                self.place = Place::FirstLine { searched: line.len() - 1 };
-                return (passed > 0).then_some(Framed::Pass { len: passed });
-            }
-            (passed, searched) = (end, end);
+        // Lines that start no message are returned together.
+        loop {
+            let rest = unread.get(passed..).unwrap_or_default();
+            self.place = match Line::at_front(rest, searched, LONGEST_START_LINE) {
+                Line::Whole(line) => {
+                    let is_empty = matches!(line, [b'\r' | b'\n', ..]);
+                    if is_empty || probe(line) != Verdict::Certain {
+                        (passed, searched) = (passed + line.len(), 0);
+                        continue;
+                    }
+                    Place::FirstLine { searched: line.len() - 1 }
+                }
+                Line::TooLong(_) => Place::Line { is_first: false },
+                Line::Partial if passed == 0 => {
+                    self.place = Place::Lost { searched: rest.len() };
+                    return Some(Framed::Incomplete);
+                }
+                Line::Partial => Place::Lost { searched: rest.len() },
+            };
+            return (passed > 0).then_some(Framed::Pass { len: passed });
         }
-        let rest = unread.len() - passed;
-        self.place = if rest > LONGEST_START_LINE {
-            Place::Line { is_first: false }
-        } else {
-            Place::Lost { searched: rest }
-        };
-        match passed {
-            0 if rest > LONGEST_START_LINE => None,
-            0 => Some(Framed::Incomplete),
-            len => Some(Framed::Pass { len }),
+    }
+}
+
+/// The line at the front of a stream, as far as a decision may depend on it.
+///
+/// A line beyond the limit is always seen by its first `limit` octets, whether its end has arrived or not, so
+/// segmentation does not change a decision.
+enum Line<'a> {
+    /// A line of at most `limit` octets, line end included.
+    Whole(&'a [u8]),
+    /// The first `limit` octets of a longer line.
+    TooLong(&'a [u8]),
+    /// The start of a line that may yet become either.
+    Partial,
+}
+
+impl<'a> Line<'a> {
+    /// The line at the front of `unread`, whose first `searched` octets hold no line end.
+    fn at_front(unread: &'a [u8], searched: usize, limit: usize) -> Self {
+        let head = unread.get(..limit).unwrap_or(unread);
+        match line_end(head, searched) {
+            Some(end) => head.get(..end).map_or(Self::Partial, Self::Whole),
+            None if head.len() == limit => Self::TooLong(head),
+            None => Self::Partial,
         }
     }
 }

@@ -170,6 +170,17 @@ fn behind_another_gap_the_next_start_line_is_looked_for_at_the_front_first() {
     assert_eq!(framer.next(AFTER), Framed::Message { len: AFTER.len() });
 }
 
+/// A line beyond the limit that ends like a start line, or holds the colon of a header, is judged by its first
+/// octets also when all of it is there.
+#[test]
+fn a_line_that_is_too_long_is_judged_alike_however_much_of_it_is_there() {
+    for end in ["OPTIONS sip:a@b SIP/2.0\r\n", " OPTIONS sip:a@b SIP/2.0\r\n", ": x\r\n", "\r\n"] {
+        let long = [&[b'a'; LONGEST_FIRST_LINE], end.as_bytes()].concat();
+        let stream = [b"no message\r\n", &long[..], b"l: 12\r\n\r\n", AFTER, AFTER].concat();
+        assert_eq!(octet_by_octet(&stream), framed(&[&stream]), "{end}");
+    }
+}
+
 fn text() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         Just(b"OPTIONS sip:a@b SIP/2.0\r\n".to_vec()),
@@ -180,6 +191,9 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
         Just(b"\r\n\r\n".to_vec()),
         Just(b"SIP/7.0 \n".to_vec()),
         Just(vec![b'a'; 3000]),
+        Just(vec![b'a'; 30_000]),
+        Just(b":".to_vec()),
+        Just(b" ".to_vec()),
         prop::collection::vec(any::<u8>(), 0..20),
     ];
     prop::collection::vec(piece, 0..30).prop_map(|pieces| pieces.concat())
