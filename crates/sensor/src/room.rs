@@ -1,8 +1,10 @@
 //! The queue of rows for the writer.
 //!
 //! The regular queue is small: a slow disk then slows down the reader of packets, and any loss occurs in the
-//! kernel's ring, which counts it. While another program holds the database locked, a live sensor continues.
-//! Rows then wait in a larger queue, and rows beyond its limit are dropped and counted.
+//! kernel's ring, which counts it. While the writer takes no rows at all, a live sensor continues, and rows wait
+//! in a larger queue: another program holds the database locked, the operator labels a campaign of many calls, or
+//! old rows are deleted. If the larger queue is full, rows are dropped and counted while the database is locked,
+//! which may last for ever. Otherwise the sender waits.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,8 +22,11 @@ use crate::queues::Rows;
 /// Row batches in the regular queue: enough to keep the workers busy during one commit.
 const BATCHES: usize = 32;
 
-/// Wait for the regular queue before the lock is checked.
+/// Wait for the regular queue before the writer's state is checked.
 const AT_THE_DOOR: Duration = Duration::from_millis(20);
+
+/// Waits without a sign of the writer after which it is away.
+const AWAY_AFTER: u32 = 10;
 
 /// The receiver of rows has ended.
 #[derive(Debug)]
@@ -65,6 +70,8 @@ struct More {
     /// True for live packets, which do not wait: rows are dropped instead.
     is_live: bool,
     dropped: AtomicU64,
+    /// How often the writer asked for rows.
+    asked: AtomicU64,
 }
 
 impl More {
@@ -77,13 +84,19 @@ impl More {
 /// Creates a queue for one run.
 pub(crate) fn room(patience: Patience, is_live: bool) -> (Door, Hatch) {
     let (to, from) = bounded(BATCHES);
-    let more = Arc::new(More { waiting: Mutex::default(), patience, is_live, dropped: AtomicU64::new(0) });
+    let more = Arc::new(More {
+        waiting: Mutex::default(),
+        patience,
+        is_live,
+        dropped: AtomicU64::new(0),
+        asked: AtomicU64::new(0),
+    });
     (Door { to, more: Arc::clone(&more) }, Hatch { from, more })
 }
 
 impl Door {
-    /// Sends rows, and waits while the queue is full. If the database is locked and the larger queue is full,
-    /// the rows are dropped.
+    /// Sends rows. Waits while the queue is full and the writer takes rows. If the database is locked and the
+    /// larger queue is full, the rows are dropped.
     pub(crate) fn send(&self, rows: Rows) -> Result<(), Closed> {
         self.hand(rows, true)
     }
@@ -94,6 +107,7 @@ impl Door {
     }
 
     fn hand(&self, mut rows: Rows, may_drop: bool) -> Result<(), Closed> {
+        let (mut asked, mut waits) = (self.more.asked.load(Ordering::Relaxed), 0);
         loop {
             // New rows follow those that wait already, so that the order stays.
             let is_behind = self.more.is_live && !self.more.waiting().0.is_empty();
@@ -104,8 +118,11 @@ impl Door {
                     Err(SendTimeoutError::Timeout(back)) => rows = back,
                 }
             }
+            let before = std::mem::replace(&mut asked, self.more.asked.load(Ordering::Relaxed));
+            waits = if asked == before { waits + 1 } else { 0 };
             let is_locked = self.more.is_live && self.more.patience.lock.is_waiting();
-            if !is_behind && !is_locked {
+            let is_away = self.more.is_live && waits >= AWAY_AFTER;
+            if !is_behind && !is_locked && !is_away {
                 continue;
             }
             let mut waiting = self.more.waiting();
@@ -117,7 +134,7 @@ impl Door {
                 drop(waiting);
                 if is_first {
                     let bound = self.more.patience.rows;
-                    tracing::debug!(rows = count, bound, "rows wait for the locked database");
+                    tracing::debug!(rows = count, bound, is_locked, "rows wait for the writer");
                 }
                 return Ok(());
             }
@@ -132,7 +149,7 @@ impl Door {
                 }
                 return Ok(());
             }
-            // The lock is over, and the writer catches up.
+            // The writer is away for long, or catches up.
             self.probe()?;
             std::thread::sleep(AT_THE_DOOR);
         }
@@ -167,6 +184,7 @@ impl Door {
 impl Hatch {
     /// Takes the oldest rows; none if nothing arrives in time.
     pub(crate) fn take(&self, within: Duration) -> Result<Option<Rows>, Closed> {
+        self.more.asked.fetch_add(1, Ordering::Relaxed);
         match self.from.try_recv() {
             Ok(rows) => return Ok(Some(rows)),
             Err(TryRecvError::Empty | TryRecvError::Disconnected) => {}
@@ -178,7 +196,7 @@ impl Hatch {
                 let is_last = waiting.0.is_empty();
                 drop(waiting);
                 if is_last {
-                    tracing::debug!("no row waits for the database any more");
+                    tracing::debug!("no row waits for the writer any more");
                 }
                 return Ok(Some(rows));
             }
@@ -254,6 +272,31 @@ mod tests {
             taken.push(mark(&rows));
         }
         assert_eq!(taken, (0..=fits).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn rows_wait_in_order_for_a_writer_that_is_away_and_beyond_the_bound_their_sender_waits() {
+        let lock = Arc::new(LockPatience::new(Duration::from_secs(1), |_| ()));
+        let (door, hatch) = room(Patience { lock, rows: 10 }, true);
+        let (progress, sent) = std::sync::mpsc::channel();
+        let all = BATCHES as i64 + 8;
+        let sending = std::thread::spawn(move || {
+            for i in 0..all {
+                door.send(rows(i)).unwrap();
+                progress.send(i).unwrap();
+            }
+            door.dropped()
+        });
+        // The regular queue and ten rows of the larger one.
+        let fits = BATCHES + 5;
+        assert_eq!(sent.iter().take(fits).count(), fits);
+        assert!(sent.recv_timeout(AT_THE_DOOR * AWAY_AFTER * 2).is_err());
+        let mut taken = Vec::new();
+        while let Ok(Some(rows)) = hatch.take(Duration::from_secs(5)) {
+            taken.push(mark(&rows));
+        }
+        taken.retain(|mark| *mark >= 0);
+        assert_eq!((taken, sending.join().unwrap()), ((0..all).collect::<Vec<_>>(), 0));
     }
 
     #[test]
