@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bellwether_base::{CallId, RecordingId, Span, Timestamp};
 use smallvec::SmallVec;
 
-use crate::conduct::Callees;
+use crate::conduct::{Callees, Conduct};
 use crate::likelihood::log_odds;
 use crate::model::{Fate, Posterior, Sample, Surroundings};
 
@@ -115,8 +115,6 @@ pub(crate) struct Recorded {
     /// The recording that it plays like other calls.
     pub(crate) recording: Option<RecordingId>,
     pub(crate) is_repeated_callee: bool,
-    /// The same among all strangers of the family.
-    pub(crate) is_repeated_in_family: bool,
     /// True if the caller had registered lately.
     pub(crate) is_young: bool,
     /// True if the caller gave up before the answer or right after it.
@@ -226,8 +224,12 @@ pub(crate) struct Address {
     pub(crate) bonds: u32,
     pub(crate) is_registered: bool,
     pub(crate) is_trunk: bool,
-    /// True while its calls are in the cluster of strangers.
+    /// True while it is one of the strangers of its family.
     pub(crate) is_stranger: bool,
+    /// True while its family lists it, and counts its calls: see [`Family::strangers`].
+    pub(crate) is_listed: bool,
+    /// Calls to a callee that a listed stranger of the family called before.
+    pub(crate) repeated_in_family: u32,
     pub(crate) is_suspect: bool,
     pub(crate) is_small: bool,
     pub(crate) is_good: bool,
@@ -264,6 +266,11 @@ impl Address {
         }
     }
 
+    /// Its part in the conduct of its family's strangers. The family compares callees over all addresses.
+    pub(crate) fn conduct_in_family(&self) -> Conduct {
+        Conduct { repeated_callees: self.repeated_in_family, ..self.sample.conduct }
+    }
+
     /// True for a call under a number of the address's own blocks.
     pub(crate) fn is_own(&self, call: &Recorded) -> bool {
         self.own_blocks.contains(&call.block)
@@ -293,7 +300,7 @@ pub(crate) struct Family {
     pub(crate) callees: Callees,
     /// True if its strangers are judged again at some time.
     pub(crate) is_waiting: bool,
-    /// Keys of addresses with one session.
+    /// Keys of its strangers, addresses with one session, that called last.
     pub(crate) strangers: VecDeque<u64>,
     pub(crate) judgement: Judgement,
     /// Keys of suspect addresses, which may be one sender.
@@ -310,6 +317,34 @@ pub(crate) struct Family {
 }
 
 impl Family {
+    /// Lists a stranger. Its calls so far count among those of the strangers.
+    pub(crate) fn list(&mut self, key: u64, address: &mut Address) {
+        if std::mem::replace(&mut address.is_listed, true) {
+            return;
+        }
+        self.strangers.push_back(key);
+        self.sample.conduct.extend(&address.conduct_in_family());
+        self.sample.products.extend(&address.sample.products);
+        self.sample.agents.extend(&address.sample.agents);
+        self.sample.prints.extend(&address.sample.prints);
+    }
+
+    /// Takes a stranger from the list, with all that [`Self::list`] and its calls since have added.
+    pub(crate) fn unlist(&mut self, key: u64, address: &mut Address) {
+        if !std::mem::replace(&mut address.is_listed, false) {
+            return;
+        }
+        if self.strangers.front() == Some(&key) {
+            self.strangers.pop_front();
+        } else {
+            self.strangers.retain(|of| *of != key);
+        }
+        self.sample.conduct.remove(&address.conduct_in_family());
+        self.sample.products.remove(&address.sample.products);
+        self.sample.agents.remove(&address.sample.agents);
+        self.sample.prints.remove(&address.sample.prints);
+    }
+
     /// What the family's registered phones say about its other addresses.
     pub(crate) fn surroundings(&self) -> Surroundings {
         Surroundings { phones: self.phones, phones_of_many: self.phones_of_many, ..Surroundings::default() }

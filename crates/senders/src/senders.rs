@@ -408,7 +408,7 @@ impl Senders {
         // What was heard of the caller counts since it was heard.
         let of_end = Conduct { heard: 0, recorded: 0, ..of_fate(recorded) };
         address.sample.conduct.extend(&of_end);
-        let is_stranger = address.is_stranger;
+        let is_listed = address.is_listed;
         let is_bonded = self
             .numbers
             .value(number)
@@ -417,7 +417,7 @@ impl Senders {
         if is_bonded && followed.line.is_none() {
             self.site.ended(is_answered, secs);
         }
-        if is_stranger && let Some(family) = self.families.value_mut(family) {
+        if is_listed && let Some(family) = self.families.value_mut(family) {
             family.sample.conduct.extend(&of_end);
         }
         if followed.is_trunk || followed.line.is_some() {
@@ -445,7 +445,7 @@ impl Senders {
         let now = conduct(recorded);
         address.sample.conduct.remove(&before);
         address.sample.conduct.extend(&now);
-        if address.is_stranger
+        if address.is_listed
             && let Some(family) = self.families.value_mut(address.family)
         {
             family.sample.conduct.remove(&before);

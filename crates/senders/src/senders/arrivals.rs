@@ -5,7 +5,6 @@ use bellwether_base::{CallId, LruTable, Timestamp};
 use super::{
     CallStart, CallerAccess, Change, Followed, LINE, MAX_CALLS, MAX_LISTED, STRANGER, Senders, count,
 };
-use crate::conduct::Conduct;
 use crate::model::Fate;
 use crate::parties::{
     Address, Family, INTERLEAVED, MAX_NUMBERS, MOVES_AFTER, Number, Place, Recorded, SESSION,
@@ -17,8 +16,10 @@ impl Senders {
         if self.families.slot(call.family).is_none() {
             let family =
                 Family { first: Some(call.at), first_sessions: self.site.sessions(), ..Family::default() };
-            // Addresses of a family that leaves count as those of a new family from then on.
-            self.families.insert(call.family, call.family, family, STRANGER, call.at);
+            if let (_, Some(gone)) = self.families.insert(call.family, call.family, family, STRANGER, call.at)
+            {
+                self.forget_family(&gone.value);
+            }
         } else if let Some(slot) = self.families.slot(call.family) {
             self.families.mark_used(slot);
         }
@@ -58,17 +59,32 @@ impl Senders {
     }
 
     pub(super) fn forget_address(&mut self, key: u64, mut gone: Address) {
-        self.leave_strangers(key, &mut gone);
-        if gone.numbers <= MAX_NUMBERS && !gone.is_registered && !gone.is_trunk {
+        let is_in_census = gone.numbers <= MAX_NUMBERS && !gone.is_registered && !gone.is_trunk;
+        if is_in_census {
             self.all.remove(gone.sessions);
-            if let Some(family) = self.families.value_mut(gone.family) {
-                family.sample.addresses.remove(gone.sessions);
-            }
         }
-        if let Some(family) = self.families.value_mut(gone.family) {
+        let Some(family) = self.families.value_mut(gone.family) else { return };
+        family.unlist(key, &mut gone);
+        if is_in_census {
+            family.sample.addresses.remove(gone.sessions);
+        }
+        if gone.is_suspect {
             family.suspects.retain(|of| *of != key);
+        }
+        if gone.is_small {
             family.small.retain(|of| *of != key);
-            family.good = family.good.saturating_sub(u32::from(gone.is_good));
+        }
+        family.good = family.good.saturating_sub(u32::from(gone.is_good));
+    }
+
+    /// Clears what the addresses of a family that leaves the table know about its lists. They count as those of a new
+    /// family from then on.
+    fn forget_family(&mut self, gone: &Family) {
+        for key in gone.strangers.iter().chain(&gone.suspects).chain(&gone.small) {
+            if let Some(address) = self.addresses.value_mut(*key) {
+                (address.is_stranger, address.is_listed) = (false, false);
+                (address.is_suspect, address.is_small) = (false, false);
+            }
         }
     }
 
@@ -246,10 +262,10 @@ impl Senders {
             self.census_of_addresses(key, call.family, sessions, is_session, is_small, is_new_number);
         }
         let in_strangers = is_counted && sessions == 1 && is_small;
-        if was_stranger && !in_strangers {
+        if in_strangers {
+            self.add_to_strangers(key);
+        } else if was_stranger {
             self.take_from_strangers(key);
-        } else if in_strangers && !was_stranger {
-            self.add_to_strangers(key, call.family);
         }
         self.record(call, key, home.is_some());
         if is_bond {
@@ -315,7 +331,6 @@ impl Senders {
             is_heard: false,
             recording: None,
             is_repeated_callee: is_repeated,
-            is_repeated_in_family: false,
             is_young: call.access == CallerAccess::RegisteredLately,
             is_abandoned: false,
             is_borrowed,
@@ -327,54 +342,39 @@ impl Senders {
             address.calls.pop_front();
         }
         address.calls.push_back(recorded);
-        if address.is_stranger
+        if address.is_listed
             && let Some(family) = self.families.value_mut(address.family)
         {
             let is_repeated_callee = family.callees.add(call.callee);
+            address.repeated_in_family += u32::from(is_repeated_callee);
             count(&mut family.sample, &Recorded { is_repeated_callee, ..recorded });
-            if let Some(recorded) = address.calls.back_mut() {
-                recorded.is_repeated_in_family = is_repeated_callee;
-            }
         }
     }
 
-    pub(super) fn add_to_strangers(&mut self, key: u64, family: u64) {
-        let Some(of_family) = self.families.value_mut(family) else { return };
-        if of_family.strangers.len() == MAX_LISTED {
-            let oldest = of_family.strangers.front().copied();
-            oldest.into_iter().for_each(|oldest| self.take_from_strangers(oldest));
+    /// Makes an address one of the strangers of its family, and lists it. The list holds those that called last; the
+    /// others stay strangers, and their verdicts change with their own calls only.
+    pub(super) fn add_to_strangers(&mut self, key: u64) {
+        let Some(address) = self.addresses.value_mut(key) else { return };
+        address.is_stranger = true;
+        if address.is_listed {
+            return;
         }
-        if let Some(of_family) = self.families.value_mut(family) {
-            of_family.strangers.push_back(key);
-        }
-        if let Some(address) = self.addresses.value_mut(key) {
-            address.is_stranger = true;
+        let Some(family) = self.families.value_mut(address.family) else { return };
+        family.list(key, address);
+        if family.strangers.len() > MAX_LISTED
+            && let Some(oldest) = family.strangers.front().copied()
+            && let Some(address) = self.addresses.value_mut(oldest)
+        {
+            family.unlist(oldest, address);
         }
     }
 
     pub(super) fn take_from_strangers(&mut self, key: u64) {
-        let Some(slot) = self.addresses.slot(key) else { return };
-        let Some((_, address)) = self.addresses.get_mut(slot) else { return };
-        let mut taken = std::mem::take(address);
-        self.leave_strangers(key, &mut taken);
-        if let Some((_, address)) = self.addresses.get_mut(slot) {
-            *address = taken;
+        let Some(address) = self.addresses.value_mut(key) else { return };
+        address.is_stranger = false;
+        if let Some(family) = self.families.value_mut(address.family) {
+            family.unlist(key, address);
         }
-    }
-
-    pub(super) fn leave_strangers(&mut self, key: u64, address: &mut Address) {
-        if !std::mem::replace(&mut address.is_stranger, false) {
-            return;
-        }
-        let Some(family) = self.families.value_mut(address.family) else { return };
-        family.strangers.retain(|of| *of != key);
-        // The family compares its callees over all addresses.
-        let repeated = address.calls.iter().filter(|of| of.is_repeated_in_family).count();
-        let part = Conduct { repeated_callees: repeated as u32, ..address.sample.conduct };
-        family.sample.conduct.remove(&part);
-        family.sample.products.remove(&address.sample.products);
-        family.sample.agents.remove(&address.sample.agents);
-        family.sample.prints.remove(&address.sample.prints);
     }
 
     /// A number came back to its address: it is a line there, and its earlier calls were a line's.

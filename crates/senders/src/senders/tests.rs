@@ -1,6 +1,7 @@
 use bellwether_base::{CallId, Timestamp};
 
 use super::*;
+use crate::conduct::Conduct;
 
 /// Calls of one world, in order of time.
 #[derive(Default)]
@@ -244,6 +245,75 @@ fn a_flood_of_parties_stays_within_the_tables_and_spares_lines() {
     let family = world.senders.families.value(9).unwrap();
     assert!(family.strangers.len() <= MAX_LISTED);
     assert!(family.sample.addresses.parties() as usize <= ADDRESSES);
+}
+
+/// More strangers than a family lists, each of which calls again and again within its first session.
+#[test]
+fn a_family_counts_the_calls_of_the_strangers_that_it_lists_whatever_their_number() {
+    let mut world = World::default();
+    world.lines(0);
+    let strangers = MAX_LISTED as u64 + 900;
+    for n in 0..4 * strangers {
+        let who = n % strangers;
+        world.call(&Call {
+            minute: 60 + (n / 1000).cast_signed(),
+            number: 50_000 + who,
+            address: 60_000 + who,
+            callee: 70_000 + n % 500,
+            talk_secs: n.is_multiple_of(3).then_some(30),
+            ..Call::default()
+        });
+    }
+    let senders = &world.senders;
+    let family = senders.families.value(9).unwrap();
+    assert_eq!(family.strangers.len(), MAX_LISTED);
+    let mut sum = Conduct::default();
+    let mut prints = 0;
+    let mut listed = 0;
+    senders.addresses.for_each(|_, address| {
+        if address.is_listed {
+            listed += 1;
+            sum.extend(&address.conduct_in_family());
+            prints += address.sample.prints.draws();
+        }
+    });
+    assert_eq!(listed, MAX_LISTED);
+    assert_eq!((family.sample.conduct, family.sample.prints.draws()), (sum, prints));
+    assert!(sum.calls >= 3 * MAX_LISTED as u32 && sum.repeated_callees <= sum.calls, "{sum:?}");
+    // Each call costs a few reports, however many strangers there are.
+    assert!(world.changes.len() < 8 * world.calls as usize, "{} of {}", world.changes.len(), world.calls);
+}
+
+#[test]
+fn a_robocaller_with_more_addresses_than_are_listed_stays_accused() {
+    let (mut world, robocalls) = attacked();
+    let first = robocalls[0];
+    for n in 0..MAX_LISTED as u64 + 500 {
+        world.robocall(360 + (n / 100).cast_signed(), 10_000 + n);
+    }
+    let key = world.senders.calls.value(first.key()).unwrap().address;
+    let address = world.senders.addresses.value(key).unwrap();
+    assert!(address.is_stranger && !address.is_listed);
+    assert!(world.probability(first) > 0.8, "{:?}", world.senders.verdict(first));
+}
+
+#[test]
+fn strangers_of_a_family_that_left_are_strangers_of_the_new_one() {
+    let mut world = World::default();
+    let mut call = |minute: i64, n: u64, family: u64| {
+        world.call(&Call { minute, number: n, address: n, callee: n, family, ..Call::default() });
+    };
+    for n in 0..200 {
+        call(1, n, 9);
+    }
+    // A family that was used is spared once.
+    (0..2 * FAMILIES as u64 + 10).for_each(|n| call(2, 1000 + n, 100 + n));
+    (0..10).for_each(|n| call(3, 500_000 + n, 9));
+    (0..5).for_each(|n| call(4, n, 9));
+    // The old addresses come back, and leave.
+    (0..5).for_each(|n| call(60, n, 9));
+    let family = world.senders.families.value(9).unwrap();
+    assert_eq!((family.strangers.len(), family.sample.conduct.calls), (10, 10));
 }
 
 /// A telephone system with ten lines of one block that call for six hours. Returns their last call.
