@@ -59,6 +59,17 @@ fn invites(shapes: &mut Shapes) {
     invite(shapes, "new-callee", |s, _, t| t.to = s.number());
     invite(shapes, "new-caller-and-callee", |s, _, t| (t.from, t.to) = (s.number(), s.number()));
     invite(shapes, "new-address", |s, n, t| t.host = s.host(n).ip().to_string());
+    // More strangers than a platform family lists, each of which comes back within its first session.
+    shapes.add("flood/invite-again-from-5000-addresses", (4 * FLOOD, 3, Ordinary::Invites), |s| {
+        let who = s.next() % 5000;
+        let text = Text {
+            from: format!("49{who:010}"),
+            host: s.host(who).ip().to_string(),
+            ..Text::new("INVITE", s.turn)
+        };
+        let src = s.host(who);
+        s.udp(src, SERVER, &text.octets());
+    });
     invite(shapes, "new-agent", |_, n, t| t.agent = format!("a{n}/{n}"));
     invite(shapes, "new-fingerprint", |s, _, t| {
         (t.from, t.to, t.more) = (s.number(), s.number(), own_headers(s));
