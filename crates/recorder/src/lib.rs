@@ -317,20 +317,29 @@ impl Recorder {
         Ok(done)
     }
 
-    /// Deletes rows that are older than the retention allows. Returns how many.
+    /// Deletes rows that are older than the retention allows, while it `has_time`. Returns how many.
     ///
     /// # Errors
     /// If the database refuses.
-    pub fn prune_by_age(&mut self, retention: &Retention, now: Timestamp) -> Result<u64, StoreError> {
-        self.writer.prune_by_age(retention, now)
+    pub fn prune_by_age(
+        &mut self,
+        retention: &Retention,
+        now: Timestamp,
+        has_time: &dyn Fn() -> bool,
+    ) -> Result<u64, StoreError> {
+        self.writer.prune_by_age(retention, now, has_time)
     }
 
-    /// Deletes the oldest rows if the database has nearly reached its maximum size. Returns how many.
+    /// Deletes the oldest rows if the database has nearly reached its maximum size, while it `has_time`. Returns how many.
     ///
     /// # Errors
     /// If the database refuses.
-    pub fn prune_by_size(&mut self, retention: &Retention) -> Result<u64, StoreError> {
-        self.writer.prune_by_size(retention)
+    pub fn prune_by_size(
+        &mut self,
+        retention: &Retention,
+        has_time: &dyn Fn() -> bool,
+    ) -> Result<u64, StoreError> {
+        self.writer.prune_by_size(retention, has_time)
     }
 
     /// Scores open calls to their end, computes all device verdicts that are due, and closes the database.

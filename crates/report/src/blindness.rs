@@ -264,7 +264,7 @@ mod tests {
         };
         assert_eq!(away(writer.reader()), (json!(390), 100, json!(30)));
         let retention = Retention { keep: Some(bellwether_base::Span::from_secs(100)), max_bytes: None };
-        writer.prune_by_age(&retention, at(1296)).unwrap();
+        writer.prune_by_age(&retention, at(1296), &|| true).unwrap();
         // From 1196 s on.
         assert_eq!(away(writer.reader()), (json!(390), 10, json!(120)));
         let alerts = rows(writer.reader(), Report::Alerts);

@@ -50,6 +50,9 @@ const PIPE_HOLDS_FOR: Duration = Duration::from_secs(60);
 /// Interval of retention by age.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
+/// Longest deletion of old rows after a commit. The rest follows after the next ones.
+const PRUNE_FOR: Duration = Duration::from_millis(200);
+
 /// Writes rows until all senders have ended. Returns the database, and the delays from packet to committed
 /// row in microseconds, for packets with the time of day.
 pub(crate) fn write(
@@ -113,10 +116,12 @@ fn write_all(
             writing.recorder.judge_devices(&|| began.elapsed() < JUDGE_FOR)?;
         }
         if let Some(retention) = &retention {
-            let mut pruned = writing.recorder.prune_by_size(retention)?;
+            let began = Instant::now();
+            let has_time = || began.elapsed() < PRUNE_FOR;
+            let mut pruned = writing.recorder.prune_by_size(retention, &has_time)?;
             if last_pruning.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
-                pruned += writing.recorder.prune_by_age(retention, now())?;
-                last_pruning = Some(Instant::now());
+                pruned += writing.recorder.prune_by_age(retention, now(), &has_time)?;
+                last_pruning = has_time().then(Instant::now);
             }
             if pruned > 0 {
                 tracing::debug!(rows = pruned, "old rows pruned");

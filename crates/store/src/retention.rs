@@ -19,21 +19,31 @@ const AT_ONCE: i64 = 2000;
 const BEGIN: f64 = 0.9;
 const END: f64 = 0.85;
 
-/// Deletes rows beyond the maximum age. Returns the number of calls, streams and observations.
-pub(crate) fn prune_by_age(db: &mut Connection, keep: Span, now: Timestamp) -> Result<u64, StoreError> {
+/// Deletes rows beyond the maximum age, the oldest first, while it `has_time`. Returns the number of calls, streams and
+/// observations.
+pub(crate) fn prune_by_age(
+    db: &mut Connection,
+    keep: Span,
+    now: Timestamp,
+    has_time: &dyn Fn() -> bool,
+) -> Result<u64, StoreError> {
     let before = (now - keep).as_nanos();
     let mut gone = 0;
     loop {
         let round = oldest(db, before)?;
         gone += round;
-        if round == 0 {
+        if round == 0 || !has_time() {
             return Ok(gone);
         }
     }
 }
 
-/// Deletes the oldest rows until the database is below its bound. Returns the number of rows.
-pub(crate) fn prune_by_size(db: &mut Connection, max_bytes: u64) -> Result<u64, StoreError> {
+/// Deletes the oldest rows until the database is below its bound, while it `has_time`. Returns the number of rows.
+pub(crate) fn prune_by_size(
+    db: &mut Connection,
+    max_bytes: u64,
+    has_time: &dyn Fn() -> bool,
+) -> Result<u64, StoreError> {
     let is_above = |db: &Connection, share: f64| -> Result<bool, StoreError> {
         Ok(used(db)? as f64 > max_bytes as f64 * share)
     };
@@ -44,7 +54,7 @@ pub(crate) fn prune_by_size(db: &mut Connection, max_bytes: u64) -> Result<u64, 
     while is_above(db, END)? {
         let round = oldest(db, end_of_oldest(db)?)?;
         gone += round;
-        if round == 0 {
+        if round == 0 || !has_time() {
             break;
         }
     }
@@ -333,7 +343,7 @@ mod tests {
         let room = tempfile::tempdir().unwrap();
         let mut db = filled(&room.path().join("x.db"), 5000);
         let now = Timestamp::from_nanos(5000 * 1_000_000_000);
-        let gone = prune_by_age(&mut db, Span::from_secs(1000), now).unwrap();
+        let gone = prune_by_age(&mut db, Span::from_secs(1000), now, &|| true).unwrap();
         assert_eq!(gone, 3 * 4000);
         assert_eq!(
             counts(&db),
@@ -341,7 +351,22 @@ mod tests {
         );
         let oldest: i64 = db.query_row("SELECT min(started_at) FROM calls", [], |r| r.get(0)).unwrap();
         assert_eq!(oldest, 4000 * 1_000_000_000);
-        assert_eq!(prune_by_age(&mut db, Span::from_secs(1000), now).unwrap(), 0);
+        assert_eq!(prune_by_age(&mut db, Span::from_secs(1000), now, &|| true).unwrap(), 0);
+    }
+
+    #[test]
+    fn without_time_a_call_deletes_one_round_and_the_next_goes_on() {
+        let room = tempfile::tempdir().unwrap();
+        let mut db = filled(&room.path().join("x.db"), 5000);
+        let now = Timestamp::from_nanos(5000 * 1_000_000_000);
+        let mut left = Vec::new();
+        while prune_by_age(&mut db, Span::from_secs(0), now, &|| false).unwrap() > 0 {
+            left.push(counts(&db)[0]);
+        }
+        assert_eq!(left, [3000, 1000, 0]);
+        let mut db = filled(&room.path().join("y.db"), 5000);
+        prune_by_size(&mut db, 1, &|| false).unwrap();
+        assert!(counts(&db)[0] >= 3000);
     }
 
     #[test]
@@ -358,7 +383,8 @@ mod tests {
              INSERT INTO labels VALUES ('fingerprint', 'labelled', 'fraud', 0, 'operator');",
         )
         .unwrap();
-        prune_by_age(&mut db, Span::from_secs(1000), Timestamp::from_nanos(3_000_000_000_000)).unwrap();
+        prune_by_age(&mut db, Span::from_secs(1000), Timestamp::from_nanos(3_000_000_000_000), &|| true)
+            .unwrap();
         let names = |sql: &str| -> String {
             db.query_row(&format!("SELECT group_concat(x) FROM ({sql})"), [], |r| r.get(0)).unwrap()
         };
@@ -385,7 +411,7 @@ mod tests {
              INSERT INTO labels VALUES ('campaign', 'c-x', 'fraud', 0, 'operator');",
         )
         .unwrap();
-        prune_by_age(&mut db, Span::from_secs(1), Timestamp::from_nanos(i64::MAX)).unwrap();
+        prune_by_age(&mut db, Span::from_secs(1), Timestamp::from_nanos(i64::MAX), &|| true).unwrap();
         let left: Vec<i64> = db
             .prepare("SELECT call FROM calls ORDER BY call")
             .unwrap()
@@ -402,13 +428,13 @@ mod tests {
         let path = room.path().join("x.db");
         let mut db = filled(&path, 20_000);
         let full = used(&db).unwrap() as u64;
-        assert_eq!(prune_by_size(&mut db, full * 2).unwrap(), 0);
-        let gone = prune_by_size(&mut db, full).unwrap();
+        assert_eq!(prune_by_size(&mut db, full * 2, &|| true).unwrap(), 0);
+        let gone = prune_by_size(&mut db, full, &|| true).unwrap();
         assert!(gone > 0 && used(&db).unwrap() as u64 <= full * 85 / 100);
         let newest: i64 = db.query_row("SELECT max(started_at) FROM calls", [], |r| r.get(0)).unwrap();
         assert_eq!(newest, 19_999 * 1_000_000_000);
         // With a bound too small for anything, only undeletable rows stay.
-        prune_by_size(&mut db, 1).unwrap();
+        prune_by_size(&mut db, 1, &|| true).unwrap();
         assert_eq!(counts(&db)[0], 0);
     }
 }

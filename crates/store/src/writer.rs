@@ -305,24 +305,35 @@ impl Writer {
         Ok(self.reader.db.execute_batch(statement)?)
     }
 
-    /// Deletes rows beyond the maximum age. Returns their number.
+    /// Deletes rows beyond the maximum age, the oldest first, in rounds of some 2,000 while it `has_time`. Returns their
+    /// number.
     ///
     /// # Errors
     /// If the database refuses.
-    pub fn prune_by_age(&mut self, retention: &Retention, now: Timestamp) -> Result<u64, StoreError> {
-        let gone =
-            retention.keep.map_or(Ok(0), |keep| retention::prune_by_age(&mut self.reader.db, keep, now))?;
+    pub fn prune_by_age(
+        &mut self,
+        retention: &Retention,
+        now: Timestamp,
+        has_time: &dyn Fn() -> bool,
+    ) -> Result<u64, StoreError> {
+        let db = &mut self.reader.db;
+        let gone = retention.keep.map_or(Ok(0), |keep| retention::prune_by_age(db, keep, now, has_time))?;
         self.forget_if(gone);
         Ok(gone)
     }
 
-    /// Deletes the oldest rows if the database has nearly reached its bound. Returns their number.
+    /// Deletes the oldest rows if the database has nearly reached its bound, in rounds of some 2,000 while it `has_time`.
+    /// Returns their number.
     ///
     /// # Errors
     /// If the database refuses.
-    pub fn prune_by_size(&mut self, retention: &Retention) -> Result<u64, StoreError> {
-        let gone =
-            retention.max_bytes.map_or(Ok(0), |max| retention::prune_by_size(&mut self.reader.db, max))?;
+    pub fn prune_by_size(
+        &mut self,
+        retention: &Retention,
+        has_time: &dyn Fn() -> bool,
+    ) -> Result<u64, StoreError> {
+        let db = &mut self.reader.db;
+        let gone = retention.max_bytes.map_or(Ok(0), |max| retention::prune_by_size(db, max, has_time))?;
         self.forget_if(gone);
         Ok(gone)
     }

@@ -46,11 +46,14 @@ fn write_reputations(tx: &Connection, changes: &Changes) -> Result<(), StoreErro
     Ok(())
 }
 
+/// Two engines may find the same change: the one that applies feedback to stored calls, and that of the run.
 fn write_lists(tx: &Connection, changes: &Changes) -> Result<(), StoreError> {
     for change in &changes.lists {
         tx.prepare_cached(
             "INSERT OR IGNORE INTO list_changes (at, layer, name, from_list, to_list, standing, why)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE ?5 IS NOT
+                     (SELECT to_list FROM list_changes WHERE layer = ?2 AND name = ?3 AND at <= ?1
+                      ORDER BY at DESC, id DESC LIMIT 1)",
         )?
         .execute(params![
             change.at.as_nanos(),
@@ -247,4 +250,38 @@ fn write_recordings(tx: &Connection, changes: &Changes) -> Result<(), StoreError
             .execute([recording.get(), campaign.get()])?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use bellwether_base::Timestamp;
+    use bellwether_scoring::{Layer, ListChange, Listed, Subject};
+
+    use super::*;
+    use crate::Writer;
+
+    #[test]
+    fn a_change_of_list_that_two_engines_find_is_written_once() {
+        let room = tempfile::tempdir().unwrap();
+        let writer = Writer::open(&room.path().join("x.db"), "key").unwrap();
+        let db = &writer.reader().db;
+        let mut write = |second: i64, from: Listed, to: Listed| {
+            let subject = Subject { layer: Layer::Fingerprint, name: "f2-1".to_owned() };
+            let at = Timestamp::from_nanos(second * 1_000_000_000);
+            let change = ListChange { at, subject, from, to, standing: 1.0, why: String::new() };
+            write_lists(db, &Changes { lists: vec![change], ..Changes::default() }).unwrap();
+        };
+        write(1, Listed::No, Listed::Blocked);
+        write(2, Listed::No, Listed::Blocked);
+        write(3, Listed::Blocked, Listed::No);
+        write(3, Listed::Blocked, Listed::No);
+        write(4, Listed::No, Listed::Blocked);
+        let mut select = db.prepare("SELECT at / 1000000000, to_list FROM list_changes ORDER BY id").unwrap();
+        let rows = select.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap();
+        let rows: Vec<(i64, String)> = rows.collect::<Result<_, _>>().unwrap();
+        assert_eq!(
+            rows.iter().map(|(at, to)| (*at, to.as_str())).collect::<Vec<_>>(),
+            [(1, "block"), (3, "none"), (4, "block")]
+        );
+    }
 }
