@@ -265,7 +265,7 @@ mod tests {
         let room = tempfile::tempdir().unwrap();
         let writer = Writer::open(&room.path().join("x.db"), "key").unwrap();
         let db = &writer.reader().db;
-        let mut write = |second: i64, from: Listed, to: Listed| {
+        let write = |second: i64, from: Listed, to: Listed| {
             let subject = Subject { layer: Layer::Fingerprint, name: "f2-1".to_owned() };
             let at = Timestamp::from_nanos(second * 1_000_000_000);
             let change = ListChange { at, subject, from, to, standing: 1.0, why: String::new() };
