@@ -64,8 +64,10 @@ const STABLE: [f64; 13] = [0.9, 0.025, 0.025, 0.025, 0.025, 0.0, 0.0, 0.0, 0.0, 
 /// Weights of [`THROWN`] for a sender that throws identities away, alone on its platform or on a shared one.
 const CAMPAIGN: [f64; 13] = [0.0, 0.0, 0.0, 0.0, 0.0, 0.08, 0.08, 0.08, 0.08, 0.08, 0.2, 0.2, 0.2];
 
-/// Mean sessions of a line so far: a logarithmic grid from 0.01 to 30.
-const MEANS: usize = 17;
+/// Mean sessions of a line so far: a logarithmic grid with 16 steps from 0.01 to 30, and more below.
+const MEANS: usize = 27;
+const LEAST_MEAN: f64 = 6.7e-5;
+const GREATEST_MEAN: f64 = 30.0;
 
 /// Shapes of the Gamma distribution of the lines' rates: from very different lines to similar ones.
 const SHAPES: [f64; 3] = [0.4, 1.0, 3.0];
@@ -86,10 +88,10 @@ struct Grid {
 }
 
 static GRID: LazyLock<Grid> = LazyLock::new(|| {
-    let step = (30.0_f64 / 0.01).ln() / (MEANS - 1) as f64;
+    let step = (GREATEST_MEAN / 0.01).ln() / 16.0;
     let sessions: Vec<_> = (0..MEANS)
         .map(|i| {
-            let mean = 0.01 * (step * i as f64).exp();
+            let mean = GREATEST_MEAN * (-step * (MEANS - 1 - i) as f64).exp();
             (mean.ln(), SHAPES.map(|shape| sessions_of(mean, shape)))
         })
         .collect();
@@ -147,7 +149,7 @@ impl Returns {
     /// The fit of a census, where lines have `expected` sessions on average by now.
     pub(crate) fn of(census: &Census, expected: f64) -> Self {
         let grid = &*GRID;
-        let centre = expected.clamp(0.01, 30.0).ln();
+        let centre = expected.clamp(LEAST_MEAN, GREATEST_MEAN).ln();
         let [f1, more @ ..] = census.0.map(f64::from);
         let returned: f64 = more.iter().sum();
         let kept = THROWN.map(
@@ -211,7 +213,7 @@ pub(crate) fn mean_of_returned(census: &Census, expected: f64) -> f64 {
     if returned == 0.0 {
         return expected;
     }
-    let centre = expected.clamp(0.01, 30.0).ln();
+    let centre = expected.clamp(LEAST_MEAN, GREATEST_MEAN).ln();
     let mut best = (f64::NEG_INFINITY, expected.ln());
     for (ln_mean, shapes) in &GRID.sessions {
         let Some(sessions) = shapes.get(1) else { continue };

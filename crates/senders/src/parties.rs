@@ -226,9 +226,11 @@ pub(crate) struct Address {
     pub(crate) is_trunk: bool,
     /// True while it is one of the strangers of its family.
     pub(crate) is_stranger: bool,
-    /// True while its family lists it, and counts its calls: see [`Family::strangers`].
+    /// The family that counts its calls among those of the strangers: see [`Family::serial`]. 0 for none.
+    pub(crate) counted_by: u32,
+    /// True while its family lists it: see [`Family::strangers`].
     pub(crate) is_listed: bool,
-    /// Calls to a callee that a listed stranger of the family called before.
+    /// Calls to a callee that a stranger of the family called before.
     pub(crate) repeated_in_family: u32,
     pub(crate) is_suspect: bool,
     pub(crate) is_small: bool,
@@ -295,12 +297,15 @@ impl Address {
 pub(crate) struct Family {
     pub(crate) first: Option<Timestamp>,
     pub(crate) first_sessions: u32,
+    /// Differs from that of a record of the same family that left the table. Never 0.
+    pub(crate) serial: u32,
     /// The whole family's censuses, and the conduct and names of its strangers.
     pub(crate) sample: Sample,
     pub(crate) callees: Callees,
     /// True if its strangers are judged again at some time.
     pub(crate) is_waiting: bool,
-    /// Keys of its strangers, addresses with one session, that called last.
+    /// Keys of the strangers, addresses with one session, that called last. The calls of all of them count, and those of
+    /// the listed ones are told when the judgement changes.
     pub(crate) strangers: VecDeque<u64>,
     pub(crate) judgement: Judgement,
     /// Keys of suspect addresses, which may be one sender.
@@ -317,19 +322,40 @@ pub(crate) struct Family {
 }
 
 impl Family {
-    /// Lists a stranger. Its calls so far count among those of the strangers.
-    pub(crate) fn list(&mut self, key: u64, address: &mut Address) {
-        if std::mem::replace(&mut address.is_listed, true) {
-            return;
-        }
-        self.strangers.push_back(key);
-        self.sample.conduct.extend(&address.conduct_in_family());
-        self.sample.products.extend(&address.sample.products);
-        self.sample.agents.extend(&address.sample.agents);
-        self.sample.prints.extend(&address.sample.prints);
+    /// True if the calls of a stranger are among those that the family counts.
+    pub(crate) const fn counts(&self, address: &Address) -> bool {
+        address.counted_by == self.serial
     }
 
-    /// Takes a stranger from the list, with all that [`Self::list`] and its calls since have added.
+    /// Makes an address a stranger, and lists it. Its calls so far count among those of the strangers.
+    pub(crate) fn admit(&mut self, key: u64, address: &mut Address) {
+        address.is_stranger = true;
+        if !std::mem::replace(&mut address.is_listed, true) {
+            self.strangers.push_back(key);
+        }
+        if !self.counts(address) {
+            address.counted_by = self.serial;
+            self.sample.conduct.extend(&address.conduct_in_family());
+            self.sample.products.extend(&address.sample.products);
+            self.sample.agents.extend(&address.sample.agents);
+            self.sample.prints.extend(&address.sample.prints);
+        }
+    }
+
+    /// Undoes [`Self::admit`], for the calls since then, too.
+    pub(crate) fn expel(&mut self, key: u64, address: &mut Address) {
+        self.unlist(key, address);
+        address.is_stranger = false;
+        if self.counts(address) {
+            self.sample.conduct.remove(&address.conduct_in_family());
+            self.sample.products.remove(&address.sample.products);
+            self.sample.agents.remove(&address.sample.agents);
+            self.sample.prints.remove(&address.sample.prints);
+        }
+        address.counted_by = 0;
+    }
+
+    /// Takes a stranger from the list.
     pub(crate) fn unlist(&mut self, key: u64, address: &mut Address) {
         if !std::mem::replace(&mut address.is_listed, false) {
             return;
@@ -339,10 +365,6 @@ impl Family {
         } else {
             self.strangers.retain(|of| *of != key);
         }
-        self.sample.conduct.remove(&address.conduct_in_family());
-        self.sample.products.remove(&address.sample.products);
-        self.sample.agents.remove(&address.sample.agents);
-        self.sample.prints.remove(&address.sample.prints);
     }
 
     /// What the family's registered phones say about its other addresses.

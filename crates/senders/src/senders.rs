@@ -302,6 +302,8 @@ pub struct Senders {
     numbers: LruTable<u64, Number, 2>,
     addresses: LruTable<u64, Address, 2>,
     families: LruTable<u64, Family, 1>,
+    /// Serial number of the newest family.
+    last_family: u32,
     calls: LruTable<u64, Followed, 1>,
     recordings: LruTable<u64, Recording, 1>,
     /// Addresses of all families that are not registered.
@@ -325,6 +327,7 @@ impl Senders {
             numbers: LruTable::new(NUMBERS),
             addresses: LruTable::new(ADDRESSES),
             families: LruTable::new(FAMILIES),
+            last_family: 0,
             calls: LruTable::new(CALLS),
             recordings: LruTable::new(RECORDINGS),
             all: Census::default(),
@@ -408,7 +411,10 @@ impl Senders {
         // What was heard of the caller counts since it was heard.
         let of_end = Conduct { heard: 0, recorded: 0, ..of_fate(recorded) };
         address.sample.conduct.extend(&of_end);
-        let is_listed = address.is_listed;
+        let counted_by = self.families.value_mut(family).filter(|family| family.counts(address));
+        if let Some(family) = counted_by {
+            family.sample.conduct.extend(&of_end);
+        }
         let is_bonded = self
             .numbers
             .value(number)
@@ -416,9 +422,6 @@ impl Senders {
             .is_some_and(|place| place.is_bonded);
         if is_bonded && followed.line.is_none() {
             self.site.ended(is_answered, secs);
-        }
-        if is_listed && let Some(family) = self.families.value_mut(family) {
-            family.sample.conduct.extend(&of_end);
         }
         if followed.is_trunk || followed.line.is_some() {
             return;
@@ -445,8 +448,8 @@ impl Senders {
         let now = conduct(recorded);
         address.sample.conduct.remove(&before);
         address.sample.conduct.extend(&now);
-        if address.is_listed
-            && let Some(family) = self.families.value_mut(address.family)
+        if let Some(family) = self.families.value_mut(address.family)
+            && family.counts(address)
         {
             family.sample.conduct.remove(&before);
             family.sample.conduct.extend(&now);

@@ -3,10 +3,14 @@
 use bellwether_base::{Span, Timestamp};
 
 use crate::census::{Census, mean_of_returned};
+use crate::parties::SESSION;
 
 /// Calls of a line in an hour, before anything was seen. The prior weighs as much as this number of lines.
 const CALLS_PER_HOUR: f64 = 0.2;
 const PRIOR_LINES: f64 = 10.0;
+
+/// Strangers to a session of a registered line from which on the lines of the site are hardly registered.
+const MANY_TO_A_LINE: u32 = 4;
 
 /// Callers from outside call a site more rarely than its own subscribers call.
 const OF_OUTSIDERS: f64 = 0.4;
@@ -83,6 +87,21 @@ impl Site {
         MAX_SHORT as u16
     }
 
+    /// The share of its sessions that a line has opened in the time in which it could come back: not before its first
+    /// session is over. It is 1 for a population that appeared while the sensor watched: other lines came back meanwhile.
+    /// A sensor that has just begun sees all lines for the first time, unless they register. `since` is the first call
+    /// of the population.
+    pub(crate) fn share_of_returns(&self, since: Timestamp, all: &Census, now: Timestamp) -> f64 {
+        let is_from_start = self.since.is_some_and(|first| since.since(first) < SESSION);
+        let is_among_lines = self.sessions.saturating_mul(MANY_TO_A_LINE) >= all.parties();
+        if !is_from_start || is_among_lines {
+            return 1.0;
+        }
+        // First calls are spread over the time, and each leaves the rest of it after a session.
+        let (whole, session) = (now.since(since).as_secs_f64(), SESSION.as_secs_f64());
+        if whole <= session { 0.0 } else { ((whole - session) / whole).powi(2) }
+    }
+
     /// The mean number of sessions that a line had since a population was first seen. `sessions` is the value of
     /// [`Self::sessions`] at that time, and `all` is the census of all addresses that are not registered.
     pub(crate) fn expected_sessions(
@@ -150,5 +169,21 @@ mod tests {
         let slow = site.expected_sessions(at(0), 0, &Census::default(), at(6));
         assert!(fast > slow * 1.5, "{fast} {slow}");
         assert!(site.expected_sessions(at(5), 0, &census, at(6)) < fast / 4.0);
+    }
+
+    #[test]
+    fn strangers_of_the_first_session_had_no_time_to_come_back() {
+        let mut site = Site::default();
+        site.advance(at(0));
+        let mut all = Census::default();
+        (0..40).for_each(|_| all.add(1));
+        let minutes = |minutes: i64| at(0) + Span::from_secs(minutes * 60);
+        let share = |site: &Site, minute| site.share_of_returns(minutes(1), &all, minutes(minute));
+        assert_eq!([share(&site, 5), share(&site, 31)], [0.0, 0.0]);
+        assert!((share(&site, 61) - 0.25).abs() < 1e-9 && share(&site, 24 * 60) > 0.9);
+        // A population that appears later appears among lines that come back.
+        assert_eq!(site.share_of_returns(minutes(200), &all, minutes(201)), 1.0);
+        (0..10).for_each(|_| site.session());
+        assert_eq!(share(&site, 5), 1.0, "the lines of the site are registered");
     }
 }

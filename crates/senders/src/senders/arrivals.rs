@@ -14,8 +14,13 @@ impl Senders {
     /// Makes the records of a call's parties, and cleans up after those that leave for them.
     pub(super) fn make_room(&mut self, call: &CallStart, key: u64) {
         if self.families.slot(call.family).is_none() {
-            let family =
-                Family { first: Some(call.at), first_sessions: self.site.sessions(), ..Family::default() };
+            self.last_family += 1;
+            let family = Family {
+                first: Some(call.at),
+                first_sessions: self.site.sessions(),
+                serial: self.last_family,
+                ..Family::default()
+            };
             if let (_, Some(gone)) = self.families.insert(call.family, call.family, family, STRANGER, call.at)
             {
                 self.forget_family(&gone.value);
@@ -64,7 +69,7 @@ impl Senders {
             self.all.remove(gone.sessions);
         }
         let Some(family) = self.families.value_mut(gone.family) else { return };
-        family.unlist(key, &mut gone);
+        family.expel(key, &mut gone);
         if is_in_census {
             family.sample.addresses.remove(gone.sessions);
         }
@@ -82,7 +87,7 @@ impl Senders {
     fn forget_family(&mut self, gone: &Family) {
         for key in gone.strangers.iter().chain(&gone.suspects).chain(&gone.small) {
             if let Some(address) = self.addresses.value_mut(*key) {
-                (address.is_stranger, address.is_listed) = (false, false);
+                address.is_listed = false;
                 (address.is_suspect, address.is_small) = (false, false);
             }
         }
@@ -342,8 +347,8 @@ impl Senders {
             address.calls.pop_front();
         }
         address.calls.push_back(recorded);
-        if address.is_listed
-            && let Some(family) = self.families.value_mut(address.family)
+        if let Some(family) = self.families.value_mut(address.family)
+            && family.counts(address)
         {
             let is_repeated_callee = family.callees.add(call.callee);
             address.repeated_in_family += u32::from(is_repeated_callee);
@@ -351,16 +356,12 @@ impl Senders {
         }
     }
 
-    /// Makes an address one of the strangers of its family, and lists it. The list holds those that called last; the
-    /// others stay strangers, and their verdicts change with their own calls only.
+    /// Makes an address one of the strangers of its family. The list of them holds those that called last; the verdicts
+    /// of the others change with their own calls only.
     pub(super) fn add_to_strangers(&mut self, key: u64) {
         let Some(address) = self.addresses.value_mut(key) else { return };
-        address.is_stranger = true;
-        if address.is_listed {
-            return;
-        }
         let Some(family) = self.families.value_mut(address.family) else { return };
-        family.list(key, address);
+        family.admit(key, address);
         if family.strangers.len() > MAX_LISTED
             && let Some(oldest) = family.strangers.front().copied()
             && let Some(address) = self.addresses.value_mut(oldest)
@@ -371,9 +372,8 @@ impl Senders {
 
     pub(super) fn take_from_strangers(&mut self, key: u64) {
         let Some(address) = self.addresses.value_mut(key) else { return };
-        address.is_stranger = false;
         if let Some(family) = self.families.value_mut(address.family) {
-            family.unlist(key, address);
+            family.expel(key, address);
         }
     }
 

@@ -50,6 +50,8 @@ impl Senders {
     fn posterior_of_strangers(&self, family: u64, now: Timestamp) -> Option<Posterior> {
         let of_family = self.families.value(family)?;
         let expected = self.expectation(of_family.first, of_family.first_sessions, now);
+        let share = self.site.share_of_returns(of_family.first.unwrap_or(now), &self.all, now);
+        let expected = Expectation { sessions: expected.sessions * share, ..expected };
         Some(model::strangers(&of_family.sample, expected))
     }
 
