@@ -172,41 +172,14 @@ fn prints(sample: &Sample) -> (f64, f64) {
 }
 
 /// Likelihoods of answers, short calls, callees and recordings.
-struct Calls {
-    conduct: Conduct,
+struct Calls<'a> {
+    conduct: &'a Conduct,
     answers: f64,
     /// See [`Posterior::once_is_thrown`].
     thrown: f64,
 }
 
-/// Calls under way to each ended one that are expected to end like those of lines.
-const OPEN_TO_AN_ENDED: u32 = 4;
-
-/// Shares of a line's answered calls that are short, and of its calls that it gives up: the means of the distributions
-/// in [`Calls::of_lines`] and [`Calls::abandoned`].
-const SHORT_OF_LINES: f64 = 0.25;
-const ABANDONED_OF_LINES: f64 = 0.04;
-
-impl Calls {
-    /// The calls of a sender, of which a campaign throws a share of `thrown` away.
-    ///
-    /// Short calls end first. When a sender has just appeared, or the sensor has, its ended calls are therefore the
-    /// short ones, whoever it is. Calls under way count as if they will end like those of lines; there are few of them
-    /// beside the ended ones of a sender that goes on. They count for nothing where no end is seen.
-    fn new(conduct: &Conduct, answers: f64, thrown: f64) -> Self {
-        let open =
-            conduct.calls.saturating_sub(conduct.ended).min(conduct.ended.saturating_mul(OPEN_TO_AN_ENDED));
-        let share = |share: f64| (f64::from(open) * share).round() as u32;
-        let conduct = Conduct {
-            ended: conduct.ended + open,
-            answered: conduct.answered + share(answers),
-            short: conduct.short + share(answers * SHORT_OF_LINES),
-            abandoned: conduct.abandoned + share(ABANDONED_OF_LINES),
-            ..*conduct
-        };
-        Self { conduct, answers, thrown }
-    }
-
+impl Calls<'_> {
     fn answered(&self, a: f64, b: f64) -> f64 {
         beta_binomial(self.conduct.answered, self.conduct.ended, a, b)
     }
@@ -320,7 +293,7 @@ pub(crate) fn strangers(sample: &Sample, expected: Expectation) -> Posterior {
     let addresses = Returns::of(&sample.addresses, expected.sessions);
     let numbers = Returns::of(&sample.numbers, expected.sessions);
     let thrown = addresses.once_is_thrown;
-    let calls = Calls::new(&sample.conduct, expected.answers, thrown);
+    let calls = Calls { conduct: &sample.conduct, answers: expected.answers, thrown };
     let (calm, wild) = names_of_lines(sample);
     let (steady, changing) = prints(sample);
     let line = Hypothesis {
@@ -431,7 +404,7 @@ pub(crate) struct Surroundings {
 /// Judges one address, or several that are one sender.
 pub(crate) fn address(sample: &Sample, expected: Expectation, around: &Surroundings) -> Posterior {
     let numbers = Returns::of(&sample.numbers, expected.sessions);
-    let calls = Calls::new(&sample.conduct, expected.answers, 1.0);
+    let calls = Calls { conduct: &sample.conduct, answers: expected.answers, thrown: 1.0 };
     let (calm, wild) = names_of_address(sample);
     let (steady, changing) = prints(sample);
     let honest_conduct = match around.past {
@@ -484,7 +457,7 @@ pub(crate) fn address(sample: &Sample, expected: Expectation, around: &Surroundi
 /// somebody else calls through it. The names and the prints are the address's own. `lines` is the conduct of its lines.
 pub(crate) fn guests(sample: &Sample, expected: Expectation, lines: Past) -> Posterior {
     let numbers = Returns::of(&sample.numbers, expected.sessions);
-    let calls = Calls::new(&sample.conduct, expected.answers, 1.0);
+    let calls = Calls { conduct: &sample.conduct, answers: expected.answers, thrown: 1.0 };
     let plain = Hypothesis {
         kind: SenderKind::Line,
         prior: 0.95,
@@ -522,7 +495,7 @@ pub(crate) fn guests(sample: &Sample, expected: Expectation, lines: Past) -> Pos
 pub(crate) fn recording(sample: &Sample, addresses: usize, expected: Expectation) -> Posterior {
     let more = f64::min(MORE_ADDRESSES * addresses.saturating_sub(3) as f64, MOST_OF_ADDRESSES);
     let numbers = Returns::of(&sample.numbers, expected.sessions);
-    let calls = Calls::new(&sample.conduct, expected.answers, 1.0);
+    let calls = Calls { conduct: &sample.conduct, answers: expected.answers, thrown: 1.0 };
     let (calm, wild) = names_of_lines(sample);
     let (steady, changing) = prints(sample);
     let honest = Hypothesis {
@@ -629,22 +602,6 @@ mod tests {
     }
 
     const EXPECTED: Expectation = Expectation { sessions: 2.0, answers: 0.65 };
-
-    #[test]
-    fn calls_under_way_are_no_short_calls() {
-        let ended = Conduct { calls: 100, ended: 100, answered: 30, short: 28, ..Conduct::default() };
-        let first = Conduct { calls: 600, ..ended };
-        let conduct = |conduct: &Conduct| {
-            let calls = Calls::new(conduct, 0.62, 1.0);
-            calls.of_campaign() - calls.of_plain_sender()
-        };
-        assert!(conduct(&ended) > 1.5, "{}", conduct(&ended));
-        assert!(conduct(&first) < 0.0, "{}", conduct(&first));
-        // No end is seen: nothing is known.
-        assert_eq!(conduct(&Conduct { calls: 600, ..Conduct::default() }), conduct(&Conduct::default()));
-        let steady = Conduct { calls: 1030, ended: 1000, answered: 300, short: 280, ..Conduct::default() };
-        assert!(conduct(&steady) > 1.5, "{}", conduct(&steady));
-    }
 
     #[test]
     fn strangers_that_never_return_and_whom_nobody_talks_to_are_a_campaign() {

@@ -291,7 +291,7 @@ fn first_minutes(lines: u64, gap_ms: i64, minutes: i64) -> f64 {
     accused as f64 / world.changes.len() as f64
 }
 
-/// Short calls end first, and nobody can come back at once: the first minutes of a sensor are no campaign.
+/// Nobody can come back at once, and the calls that end first are short: the first minutes of a sensor are no campaign.
 #[test]
 fn a_site_that_is_seen_for_the_first_time_accuses_nobody() {
     for (lines, gap_ms, minutes) in

@@ -1,7 +1,7 @@
 //! The list of all kinds of senders.
 
 use crate::site::Site;
-use crate::{fraud, lines, services, shared};
+use crate::{beginnings, fraud, lines, services, shared};
 
 /// A kind of sender.
 pub(crate) struct Kind {
@@ -30,5 +30,5 @@ impl Kind {
 
 /// All kinds.
 pub(crate) fn all() -> impl Iterator<Item = &'static Kind> {
-    [lines::KINDS, services::KINDS, fraud::KINDS, shared::KINDS].into_iter().flatten()
+    [lines::KINDS, services::KINDS, fraud::KINDS, shared::KINDS, beginnings::KINDS].into_iter().flatten()
 }

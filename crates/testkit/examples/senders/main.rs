@@ -23,6 +23,7 @@
 //! - background accused: share of the other callers' calls that some report accuses
 #![expect(clippy::print_stdout, reason = "an example that prints a table")]
 
+mod beginnings;
 mod capture;
 mod fraud;
 mod judge;
