@@ -64,10 +64,15 @@ const STABLE: [f64; 13] = [0.9, 0.025, 0.025, 0.025, 0.025, 0.0, 0.0, 0.0, 0.0, 
 /// Weights of [`THROWN`] for a sender that throws identities away, alone on its platform or on a shared one.
 const CAMPAIGN: [f64; 13] = [0.0, 0.0, 0.0, 0.0, 0.0, 0.08, 0.08, 0.08, 0.08, 0.08, 0.2, 0.2, 0.2];
 
-/// Mean sessions of a line so far: a logarithmic grid with 16 steps from 0.01 to 30, and more below.
-const MEANS: usize = 27;
-const LEAST_MEAN: f64 = 6.7e-5;
+/// Mean sessions of a line so far: a logarithmic grid with 16 steps from [`LEAST_MEAN`] to [`GREATEST_MEAN`], and
+/// [`BELOW`] steps below it for lines that had no time to come back.
+const MEANS: usize = BELOW + 17;
+const BELOW: usize = 10;
+const LEAST_MEAN: f64 = 0.01;
 const GREATEST_MEAN: f64 = 30.0;
+
+/// Expected sessions of lines that had hardly time to come back.
+const NO_TIME: f64 = 0.02;
 
 /// Shapes of the Gamma distribution of the lines' rates: from very different lines to similar ones.
 const SHAPES: [f64; 3] = [0.4, 1.0, 3.0];
@@ -88,7 +93,7 @@ struct Grid {
 }
 
 static GRID: LazyLock<Grid> = LazyLock::new(|| {
-    let step = (GREATEST_MEAN / 0.01).ln() / 16.0;
+    let step = (GREATEST_MEAN / LEAST_MEAN).ln() / (MEANS - 1 - BELOW) as f64;
     let sessions: Vec<_> = (0..MEANS)
         .map(|i| {
             let mean = GREATEST_MEAN * (-step * (MEANS - 1 - i) as f64).exp();
@@ -148,8 +153,12 @@ pub(crate) struct Returns {
 impl Returns {
     /// The fit of a census, where lines have `expected` sessions on average by now.
     pub(crate) fn of(census: &Census, expected: f64) -> Self {
-        let grid = &*GRID;
-        let centre = expected.clamp(LEAST_MEAN, GREATEST_MEAN).ln();
+        let skipped = if expected < NO_TIME { 0 } else { BELOW };
+        let (sessions, once) = (GRID.sessions.get(skipped..), GRID.once.get(skipped..));
+        let (sessions, once) = (sessions.unwrap_or_default(), once.unwrap_or_default());
+        let thrown_once = GRID.thrown_once.get(skipped * SHAPES.len()..).unwrap_or_default();
+        let least = sessions.first().map_or(0.0, |(ln_mean, _)| *ln_mean);
+        let centre = expected.min(GREATEST_MEAN).ln().max(least);
         let [f1, more @ ..] = census.0.map(f64::from);
         let returned: f64 = more.iter().sum();
         let kept = THROWN.map(
@@ -160,7 +169,7 @@ impl Returns {
         // Log likelihoods with the prior of the mean, for each mean and shape.
         let mut cells = [[0.0; THROWN.len()]; MEANS * SHAPES.len()];
         let mut largest = f64::NEG_INFINITY;
-        let shapes = grid.sessions.iter().zip(&grid.once).flat_map(|((ln_mean, shapes), once)| {
+        let shapes = sessions.iter().zip(once).flat_map(|((ln_mean, shapes), once)| {
             shapes.iter().zip(once).map(move |(sessions, once)| (*ln_mean, sessions, once))
         });
         for (cell, (ln_mean, sessions, once)) in cells.iter_mut().zip(shapes) {
@@ -175,7 +184,7 @@ impl Returns {
         // a party seen once was thrown away.
         let mut by_share = [0.0; THROWN.len()];
         let mut once_thrown = [0.0; THROWN.len()];
-        for (cell, chances) in cells.iter().zip(&grid.thrown_once) {
+        for (cell, chances) in cells.iter().zip(thrown_once) {
             for (((l, chance), sum), thrown) in
                 cell.iter().zip(chances).zip(&mut by_share).zip(&mut once_thrown)
             {
@@ -188,8 +197,7 @@ impl Returns {
             of.iter().zip(weights).map(|(p, weight)| p * weight).sum()
         };
         let uniform = [1.0 / THROWN.len() as f64; THROWN.len()];
-        let prior: f64 = grid
-            .sessions
+        let prior: f64 = sessions
             .iter()
             .map(|(ln_mean, _)| SHAPES.len() as f64 * (-0.5 * ((ln_mean - centre) / SPREAD).powi(2)).exp())
             .sum();
@@ -215,7 +223,7 @@ pub(crate) fn mean_of_returned(census: &Census, expected: f64) -> f64 {
     }
     let centre = expected.clamp(LEAST_MEAN, GREATEST_MEAN).ln();
     let mut best = (f64::NEG_INFINITY, expected.ln());
-    for (ln_mean, shapes) in &GRID.sessions {
+    for (ln_mean, shapes) in GRID.sessions.iter().skip(BELOW) {
         let Some(sessions) = shapes.get(1) else { continue };
         let back = (1.0 - sessions[0].exp()).max(1e-300).ln();
         let fit: f64 = more.iter().zip(&sessions[1..]).map(|(f, ln_p)| f * (ln_p - back)).sum();
