@@ -25,6 +25,14 @@ pub(crate) struct Conduct {
     pub(crate) recorded: u32,
 }
 
+/// Calls under way to each ended one that are counted.
+const OPEN_TO_AN_ENDED: u32 = 4;
+
+/// Shares of a line's answered calls that are short, and of its calls that it gives up: the means of their distributions
+/// in the model.
+const SHORT_OF_LINES: f64 = 0.25;
+const ABANDONED_OF_LINES: f64 = 0.04;
+
 impl Conduct {
     /// Adds the counts of another sender.
     pub(crate) fn extend(&mut self, other: &Self) {
@@ -37,6 +45,22 @@ impl Conduct {
         self.repeated_callees += other.repeated_callees;
         self.heard += other.heard;
         self.recorded += other.recorded;
+    }
+
+    /// The same with the calls under way, as if they will end like those of lines, which answer a share of `answers`.
+    ///
+    /// Short calls end first. In the first minutes of a sensor the ended calls are therefore the short ones, whoever
+    /// calls. Calls under way count for nothing where no end is seen.
+    pub(crate) fn with_calls_under_way(&self, answers: f64) -> Self {
+        let open = self.calls.saturating_sub(self.ended).min(self.ended.saturating_mul(OPEN_TO_AN_ENDED));
+        let share = |share: f64| (f64::from(open) * share).round() as u32;
+        Self {
+            ended: self.ended + open,
+            answered: self.answered + share(answers),
+            short: self.short + share(answers * SHORT_OF_LINES),
+            abandoned: self.abandoned + share(ABANDONED_OF_LINES),
+            ..*self
+        }
     }
 
     /// Removes the counts of a part.

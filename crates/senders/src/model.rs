@@ -288,12 +288,12 @@ fn weigh(hypotheses: &[Hypothesis]) -> Posterior {
 }
 
 /// Judges the calls of one platform family from addresses that called in one session only. The censuses count the
-/// whole family, with the addresses and numbers that came back.
-pub(crate) fn strangers(sample: &Sample, expected: Expectation) -> Posterior {
+/// whole family, with the addresses and numbers that came back. `conduct` is that of the sample, or what it will be.
+pub(crate) fn strangers(sample: &Sample, conduct: &Conduct, expected: Expectation) -> Posterior {
     let addresses = Returns::of(&sample.addresses, expected.sessions);
     let numbers = Returns::of(&sample.numbers, expected.sessions);
     let thrown = addresses.once_is_thrown;
-    let calls = Calls { conduct: &sample.conduct, answers: expected.answers, thrown };
+    let calls = Calls { conduct, answers: expected.answers, thrown };
     let (calm, wild) = names_of_lines(sample);
     let (steady, changing) = prints(sample);
     let line = Hypothesis {
@@ -574,6 +574,10 @@ pub(crate) fn thrown_after(once_is_thrown: f64, fate: Fate, conduct: &Conduct, a
 mod tests {
     use super::*;
 
+    fn strangers(sample: &Sample, expected: Expectation) -> Posterior {
+        super::strangers(sample, &sample.conduct, expected)
+    }
+
     fn census(parties: [u32; 3]) -> Census {
         let mut census = Census::default();
         for (sessions, count) in (1..).zip(parties) {
@@ -602,6 +606,24 @@ mod tests {
     }
 
     const EXPECTED: Expectation = Expectation { sessions: 2.0, answers: 0.65 };
+
+    #[test]
+    fn calls_under_way_are_no_short_calls() {
+        let ended = Conduct { calls: 100, ended: 100, answered: 30, short: 28, ..Conduct::default() };
+        let speaks_against = |conduct: &Conduct| {
+            let conduct = &conduct.with_calls_under_way(0.62);
+            let calls = Calls { conduct, answers: 0.62, thrown: 1.0 };
+            calls.of_campaign() - calls.of_plain_sender()
+        };
+        assert!(speaks_against(&ended) > 1.5, "{}", speaks_against(&ended));
+        let first = Conduct { calls: 600, ..ended };
+        assert!(speaks_against(&first) < 0.0, "{}", speaks_against(&first));
+        // No end is seen: nothing is known.
+        let open = Conduct { calls: 600, ..Conduct::default() };
+        assert_eq!(speaks_against(&open), speaks_against(&Conduct::default()));
+        let steady = Conduct { calls: 1030, ended: 1000, answered: 300, short: 280, ..Conduct::default() };
+        assert!(speaks_against(&steady) > 1.5, "{}", speaks_against(&steady));
+    }
 
     #[test]
     fn strangers_that_never_return_and_whom_nobody_talks_to_are_a_campaign() {

@@ -52,7 +52,12 @@ impl Senders {
         let expected = self.expectation(of_family.first, of_family.first_sessions, now);
         let share = self.site.share_of_returns(of_family.first.unwrap_or(now), &self.all, now);
         let expected = Expectation { sessions: expected.sessions * share, ..expected };
-        Some(model::strangers(&of_family.sample, expected))
+        let sample = &of_family.sample;
+        let conduct = match share < 1.0 {
+            true => sample.conduct.with_calls_under_way(expected.answers),
+            false => sample.conduct,
+        };
+        Some(model::strangers(sample, &conduct, expected))
     }
 
     /// Judges the strangers of families again whose time has come. A burst of calls may be over before its addresses
