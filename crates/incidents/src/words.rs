@@ -2,12 +2,12 @@
 
 use bellwether_base::Span;
 
-use crate::incident::Facts;
+use crate::incident::{Facts, MAX_NAMED};
 use crate::number::Place;
 use crate::{Incident, IncidentKind};
 
 /// Different numbers that are counted well.
-const MOST_CALLEES: f64 = 1_500.0;
+const MOST_CALLEES: usize = 1_500;
 
 /// Names in a sentence before the rest is only counted.
 const NAMED: usize = 3;
@@ -29,12 +29,16 @@ fn subject(incident: &Incident) -> String {
     let facts = &incident.facts;
     let account = || match facts.accounts.as_slice() {
         [(_, name, _)] => format!("account {name}"),
-        [(_, name, _), ..] => format!("{} accounts, {name} among them", count(facts.accounts.len())),
+        [(_, name, _), ..] => {
+            format!("{}, {name} among them", named(facts.accounts.len(), "account", "accounts"))
+        }
         [] => "accounts".to_owned(),
     };
     let source = || match facts.sources.as_slice() {
         [(address, _)] => format!("source {address}"),
-        [(address, _), ..] => format!("{} sources, {address} among them", count(facts.sources.len())),
+        [(address, _), ..] => {
+            format!("{}, {address} among them", named(facts.sources.len(), "source", "sources"))
+        }
         [] => "sources".to_owned(),
     };
     match incident.kind {
@@ -51,8 +55,8 @@ fn subject(incident: &Incident) -> String {
 }
 
 /// A count of names that is limited.
-fn count(len: usize) -> String {
-    if len == crate::incident::MAX_NAMED { format!("{len} or more") } else { len.to_string() }
+fn named(len: usize, one: &str, many: &str) -> String {
+    several(len, MAX_NAMED, one, many)
 }
 
 fn who(incident: &Incident) -> String {
@@ -60,7 +64,10 @@ fn who(incident: &Incident) -> String {
     let sources: Vec<String> =
         facts.sources.iter().take(NAMED).map(|(address, _)| address.to_string()).collect();
     let more = facts.sources.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!(" and {more} more addresses") } else { String::new() };
+    let more = match more {
+        0 => String::new(),
+        more => format!(" and {}", several(more, usize::MAX, "more address", "more addresses")),
+    };
     match incident.kind {
         IncidentKind::Gateway | IncidentKind::Scan if facts.sources.len() == 1 => subject(incident),
         _ => format!("{} from {}{more}", subject(incident), sources.join(", ")),
@@ -70,50 +77,55 @@ fn who(incident: &Incident) -> String {
 fn what(incident: &Incident) -> String {
     let facts = &incident.facts;
     let span = facts.first.zip(facts.last).map_or(Span::ZERO, |(first, last)| last.since(first));
-    let callees = facts.callees.estimate().round().clamp(1.0, f64::from(incident.calls.max(1)));
-    let callees =
-        if callees >= MOST_CALLEES { format!("{MOST_CALLEES} or more") } else { callees.to_string() };
+    let callees = facts.callees.estimate().round().clamp(1.0, f64::from(incident.calls.max(1))) as usize;
+    let callees = |one, many| several(callees, MOST_CALLEES, one, many);
+    let numbers = || callees("number", "numbers");
     let calls = number(incident.calls, "call");
     let to = |places: &[(Place, u32)]| {
         if places.is_empty() { String::new() } else { format!(" in {}", self::places(places)) }
     };
     let ranges = match facts.ranges.len() {
         0 | 1 => String::new(),
-        n => format!(", in {} ranges", count(n)),
+        n => format!(", in {}", named(n, "range", "ranges")),
     };
     match incident.kind {
         IncidentKind::OneRing => {
             let backs = match facts.call_backs {
                 0 => String::new(),
-                n => format!("; {n} calls called back"),
+                n => format!("; {} called back", number(n, "call")),
             };
-            format!("{calls} rang briefly and were cut, to {callees} people, within {}{backs}", words(span))
+            let people = callees("person", "people");
+            format!("{calls} rang briefly and were cut, to {people}, within {}{backs}", words(span))
         }
         IncidentKind::Scan => {
             format!(
-                "{} to {callees} numbers or accounts were refused within {}",
+                "{} to {} {} refused within {}",
                 number(incident.calls, "request"),
+                callees("number or account", "numbers or accounts"),
+                if incident.calls == 1 { "was" } else { "were" },
                 words(span)
             )
         }
         IncidentKind::Gateway => format!(
-            "{calls} of {} numbers at one address to {callees} people within {}; people are not called twice and do not call back",
-            count(facts.accounts.len()),
+            "{calls} of {} at one address to {} within {}; people are not called twice and do not call back",
+            named(facts.accounts.len(), "number", "numbers"),
+            callees("person", "people"),
             words(span)
         ),
         IncidentKind::Pumping => format!(
-            "{calls} of {} callers whom nobody knows to {callees} numbers within {}; they talk long",
-            count(facts.accounts.len()),
+            "{calls} of {} whom nobody knows to {} within {}; they talk long",
+            named(facts.accounts.len(), "caller", "callers"),
+            numbers(),
             words(span)
         ),
         IncidentKind::TwoPlaces => {
             format!("the account talked from several addresses at once, in {calls}")
         }
         IncidentKind::AccountTakeover => {
-            format!("{calls} to {callees} numbers, none of which the account has called before")
+            format!("{calls} to {}, none of which the account has called before", numbers())
         }
         IncidentKind::TollFraud => {
-            format!("{calls} to {callees} numbers{}{ranges} within {}", to(&facts.places), words(span))
+            format!("{calls} to {}{}{ranges} within {}", numbers(), to(&facts.places), words(span))
         }
     }
 }
@@ -126,7 +138,10 @@ fn places(places: &[(Place, u32)]) -> String {
         all.iter().take(NAMED).map(|(place, count)| format!("{place} ({count})")).collect();
     match all.len().saturating_sub(NAMED) {
         0 => named.join(", "),
-        more => format!("{} and {more} more countries", named.join(", ")),
+        more => {
+            let more = several(more, usize::MAX, "more country", "more countries");
+            format!("{} and {more}", named.join(", "))
+        }
     }
 }
 
@@ -162,7 +177,16 @@ fn exposed(incident: &Incident) -> String {
 
 /// A count with its noun.
 fn number(count: u32, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+    several(count as usize, usize::MAX, noun, &format!("{noun}s"))
+}
+
+/// A count with its noun, where `most` stands for any greater number.
+fn several(count: usize, most: usize, one: &str, many: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        _ if count >= most => format!("{most} or more {many}"),
+        _ => format!("{count} {many}"),
+    }
 }
 
 /// A length of time in words.
@@ -182,5 +206,19 @@ fn large(number: f64) -> String {
         1e3..1e6 => format!("{:.0} thousand", number / 1e3),
         1e6..1e9 => format!("{:.0} million", number / 1e6),
         _ => "1,000 million or more".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_agree_with_their_nouns() {
+        assert_eq!(number(1, "call"), "1 call");
+        assert_eq!(number(0, "call"), "0 calls");
+        assert_eq!(several(1, 9, "person", "people"), "1 person");
+        assert_eq!(several(8, 9, "person", "people"), "8 people");
+        assert_eq!(several(9, 9, "person", "people"), "9 or more people");
     }
 }
