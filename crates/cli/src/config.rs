@@ -28,6 +28,7 @@ use scoring::{
     AuthorisationSettings, CampaignTable, ClockSettings, DispositionSettings, ReputationTable, SignalSettings,
 };
 use serve::ServeSettings;
+pub(crate) use serve::listen_address;
 use site::{NumberingSettings, SiteSettings};
 
 use crate::args::{Common, ConfigAction, ConfigArgs};

@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 
 use clap::Args;
 
+use crate::config::listen_address;
+
 #[derive(Args, Debug)]
 pub(crate) struct ServeArgs {
     /// Address to listen on [default: serve.listen of the configuration, 127.0.0.1:8480]
-    #[arg(long, value_name = "ADDR:PORT", env = "BELLWETHER_LISTEN")]
+    #[arg(long, value_name = "ADDR:PORT", env = "BELLWETHER_LISTEN", value_parser = listen_address)]
     pub(crate) listen: Option<SocketAddr>,
     /// Print a new bearer token and the lines for the configuration that admit it, and end
     #[arg(long, value_name = "NAME", conflicts_with = "listen")]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use bellwether_serve::{Access, RedirectRules, Scopes, TlsFiles};
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{Config, distinct};
 
@@ -13,6 +13,7 @@ use super::{Config, distinct};
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ServeSettings {
+    #[serde(deserialize_with = "listening_at")]
     pub(crate) listen: SocketAddr,
     certificate_file: String,
     key_file: String,
@@ -21,6 +22,17 @@ pub(crate) struct ServeSettings {
     pub(crate) requests_per_second: u32,
     access: Vec<AccessSettings>,
     pub(crate) redirect: RedirectSettings,
+}
+
+/// Reads an address and a port to listen on. `localhost` is 127.0.0.1; no other name is looked up.
+pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let at_home = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let wrong = |_| format!("\"{text}\" is no address with a port, such as 127.0.0.1:8480");
+    at_home.as_deref().unwrap_or(text).parse().map_err(wrong)
+}
+
+fn listening_at<'de, D: Deserializer<'de>>(value: D) -> Result<SocketAddr, D::Error> {
+    listen_address(&String::deserialize(value)?).map_err(serde::de::Error::custom)
 }
 
 /// `[[serve.access]]`
@@ -75,10 +87,7 @@ impl RedirectSettings {
         if self.listen.is_empty() {
             return Ok(None);
         }
-        self.listen
-            .parse()
-            .map(Some)
-            .map_err(|_| format!("serve.redirect: \"{}\" is no address", self.listen))
+        listen_address(&self.listen).map(Some).map_err(|wrong| format!("serve.redirect: {wrong}"))
     }
 }
 
@@ -158,5 +167,20 @@ impl Config {
             client_authorities: (!serve.client_ca_file.is_empty())
                 .then(|| PathBuf::from(&serve.client_ca_file)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_to_listen_on_has_a_port_and_no_name_but_localhost() {
+        let read = |text: &str| listen_address(text).map(|address| address.to_string());
+        assert_eq!(read("localhost:8480").unwrap(), "127.0.0.1:8480");
+        assert_eq!(read("[::1]:80").unwrap(), "[::1]:80");
+        for wrong in ["localhost", "localhost:", "example.org:80", "8480", ""] {
+            assert!(read(wrong).unwrap_err().contains("127.0.0.1:8480"), "{wrong}");
+        }
     }
 }
