@@ -304,7 +304,7 @@ pub(crate) struct Family {
     pub(crate) callees: Callees,
     /// True if its strangers are judged again at some time.
     pub(crate) is_waiting: bool,
-    /// Keys of the strangers, addresses with one session, that called last. The calls of all of them count, and those of
+    /// Keys of the strangers, addresses with one session, that were listed last. The calls of all strangers count. Those of
     /// the listed ones are told when the judgement changes.
     pub(crate) strangers: VecDeque<u64>,
     pub(crate) judgement: Judgement,

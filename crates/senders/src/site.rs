@@ -9,8 +9,8 @@ use crate::parties::SESSION;
 const CALLS_PER_HOUR: f64 = 0.2;
 const PRIOR_LINES: f64 = 10.0;
 
-/// Strangers to a session of a registered line from which on the lines of the site are hardly registered.
-const MANY_TO_A_LINE: u32 = 4;
+/// With at most so many strangers for each session of a registered line, the lines of a site are taken for registered.
+const STRANGERS_TO_A_LINE: u32 = 4;
 
 /// Callers from outside call a site more rarely than its own subscribers call.
 const OF_OUTSIDERS: f64 = 0.4;
@@ -93,7 +93,7 @@ impl Site {
     /// of the population.
     pub(crate) fn share_of_returns(&self, since: Timestamp, all: &Census, now: Timestamp) -> f64 {
         let is_from_start = self.since.is_some_and(|first| since.since(first) < SESSION);
-        let is_among_lines = self.sessions.saturating_mul(MANY_TO_A_LINE) >= all.parties();
+        let is_among_lines = self.sessions.saturating_mul(STRANGERS_TO_A_LINE) >= all.parties();
         if !is_from_start || is_among_lines {
             return 1.0;
         }

@@ -356,8 +356,8 @@ impl Senders {
         }
     }
 
-    /// Makes an address one of the strangers of its family. The list of them holds those that called last; the verdicts
-    /// of the others change with their own calls only.
+    /// Makes an address one of the strangers of its family, and lists it with its next call if it has left the list. The
+    /// verdicts of strangers that are not listed change with their own calls only.
     pub(super) fn add_to_strangers(&mut self, key: u64) {
         let Some(address) = self.addresses.value_mut(key) else { return };
         let Some(family) = self.families.value_mut(address.family) else { return };
