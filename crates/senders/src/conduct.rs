@@ -28,6 +28,9 @@ pub(crate) struct Conduct {
 /// Calls under way to each ended one that are counted.
 const OPEN_TO_AN_ENDED: u32 = 4;
 
+/// Calls from which on those under way are counted: shares of fewer are no whole numbers.
+const ENOUGH_CALLS: u32 = 20;
+
 /// Shares of a line's answered calls that are short, and of its calls that it gives up: the means of their distributions
 /// in the model.
 const SHORT_OF_LINES: f64 = 0.25;
@@ -52,6 +55,9 @@ impl Conduct {
     /// Short calls end first. In the first minutes of a sensor the ended calls are therefore the short ones, whoever
     /// calls. Calls under way count for nothing where no end is seen.
     pub(crate) fn with_calls_under_way(&self, answers: f64) -> Self {
+        if self.calls < ENOUGH_CALLS {
+            return *self;
+        }
         let open = self.calls.saturating_sub(self.ended).min(self.ended.saturating_mul(OPEN_TO_AN_ENDED));
         let share = |share: f64| (f64::from(open) * share).round() as u32;
         Self {
