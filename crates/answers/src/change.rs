@@ -1,6 +1,6 @@
 //! Changes of the operator, carried out by the one writer of the database.
 
-use bellwether_base::Timestamp;
+use bellwether_base::{Timestamp, several};
 use bellwether_enrich::{Tokeniser, stored_aor};
 use bellwether_recorder::Recorder;
 use bellwether_scoring::{OperatorEntry, OperatorList, OperatorSubject, is_fraud_label};
@@ -492,7 +492,7 @@ fn list_named(name: &str) -> Result<OperatorList, FieldError> {
 /// The effects in words, a sentence each.
 #[must_use]
 pub fn sentences(effects: &Effects) -> Vec<String> {
-    let calls = |n: u64| if n == 1 { "1 call".to_owned() } else { format!("{n} calls") };
+    let calls = |n: u64| several(n, "call", "calls");
     let mut lines: Vec<String> = effects
         .dispositions
         .iter()

@@ -16,6 +16,7 @@
 //! ```
 
 mod alert;
+mod count;
 mod counters;
 mod escape;
 mod flow;
@@ -33,6 +34,7 @@ mod time;
 pub use alert::{
     Alert, AlertKind, IncidentMention, IncidentState, OutgoingAlert, RepeatRule, Severity, UnknownSeverity,
 };
+pub use count::several;
 pub use counters::Counters;
 pub use escape::percent_decoded;
 pub use flow::{Endpoint, FlowKey, PackedFlow, Transport};

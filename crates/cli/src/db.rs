@@ -70,8 +70,9 @@ fn prune(
         recorder.writer().try_out()?;
     }
     let now = bellwether_app::now();
-    let by_age = recorder.prune_by_age(&retention, now, &|| true)?;
-    let gone = by_age + recorder.prune_by_size(&retention, &|| true)?;
+    let writer = recorder.writer();
+    let by_age = writer.prune_by_age(&retention, now, &|| true)?;
+    let gone = by_age + writer.prune_by_size(&retention, &|| true)?;
     let (calls, _) = Reports::of(recorder.reader()).extent(Report::Calls)?;
     if !is_dry_run {
         recorder.close()?;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use bellwether_base::several;
 use bellwether_recorder::Recorder;
 use bellwether_store::Effects;
 
 use crate::args::Common;
-use crate::notes::several;
 use crate::out;
 use crate::outcome::Failure;
 

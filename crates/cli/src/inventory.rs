@@ -2,13 +2,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bellwether_app::{Installation, Provisioning, inventory_rows, now};
+use bellwether_base::several;
 use bellwether_enrich::stored_aor;
 use bellwether_report::{INVENTORY_COLUMNS, Reports};
 use bellwether_store::InventoryRow;
 
 use crate::args::{Common, InventoryAction, InventoryArgs};
 use crate::config::Config;
-use crate::notes::{note, several};
+use crate::notes::note;
 use crate::outcome::{Exit, Failure};
 use crate::render::Printer;
 use crate::session::open_installation;

@@ -1,11 +1,11 @@
 //! What a label or an entry of a list reaches, told before it is stored. Only somebody who knows may reach honest parties.
 
+use bellwether_base::several;
 use bellwether_report::{Leg, Reach, Reaching, Reports};
 use bellwether_scoring::OperatorSubject;
 use bellwether_store::Reader;
 
 use crate::args::Common;
-use crate::notes::several;
 use crate::out;
 use crate::outcome::Failure;
 

@@ -1,6 +1,6 @@
 //! The evidence of an incident, in sentences.
 
-use bellwether_base::Span;
+use bellwether_base::{Span, several};
 
 use crate::incident::{Facts, MAX_NAMED};
 use crate::number::Place;
@@ -56,7 +56,7 @@ fn subject(incident: &Incident) -> String {
 
 /// A count of names that is limited.
 fn named(len: usize, one: &str, many: &str) -> String {
-    several(len, MAX_NAMED, one, many)
+    at_most(len, MAX_NAMED, one, many)
 }
 
 fn who(incident: &Incident) -> String {
@@ -66,7 +66,7 @@ fn who(incident: &Incident) -> String {
     let more = facts.sources.len().saturating_sub(NAMED);
     let more = match more {
         0 => String::new(),
-        more => format!(" and {}", several(more, usize::MAX, "more address", "more addresses")),
+        more => format!(" and {}", several(more as u64, "more address", "more addresses")),
     };
     match incident.kind {
         IncidentKind::Gateway | IncidentKind::Scan if facts.sources.len() == 1 => subject(incident),
@@ -78,7 +78,7 @@ fn what(incident: &Incident) -> String {
     let facts = &incident.facts;
     let span = facts.first.zip(facts.last).map_or(Span::ZERO, |(first, last)| last.since(first));
     let callees = facts.callees.estimate().round().clamp(1.0, f64::from(incident.calls.max(1))) as usize;
-    let callees = |one, many| several(callees, MOST_CALLEES, one, many);
+    let callees = |one, many| at_most(callees, MOST_CALLEES, one, many);
     let numbers = || callees("number", "numbers");
     let calls = number(incident.calls, "call");
     let to = |places: &[(Place, u32)]| {
@@ -139,7 +139,7 @@ fn places(places: &[(Place, u32)]) -> String {
     match all.len().saturating_sub(NAMED) {
         0 => named.join(", "),
         more => {
-            let more = several(more, usize::MAX, "more country", "more countries");
+            let more = several(more as u64, "more country", "more countries");
             format!("{} and {more}", named.join(", "))
         }
     }
@@ -177,16 +177,12 @@ fn exposed(incident: &Incident) -> String {
 
 /// A count with its noun.
 fn number(count: u32, noun: &str) -> String {
-    several(count as usize, usize::MAX, noun, &format!("{noun}s"))
+    several(u64::from(count), noun, &format!("{noun}s"))
 }
 
-/// A count with its noun, where `most` stands for any greater number.
-fn several(count: usize, most: usize, one: &str, many: &str) -> String {
-    match count {
-        1 => format!("1 {one}"),
-        _ if count >= most => format!("{most} or more {many}"),
-        _ => format!("{count} {many}"),
-    }
+/// A count with its noun, where `most` stands for any greater number, too.
+fn at_most(count: usize, most: usize, one: &str, many: &str) -> String {
+    if count >= most { format!("{most} or more {many}") } else { several(count as u64, one, many) }
 }
 
 /// A length of time in words.
@@ -217,8 +213,8 @@ mod tests {
     fn counts_agree_with_their_nouns() {
         assert_eq!(number(1, "call"), "1 call");
         assert_eq!(number(0, "call"), "0 calls");
-        assert_eq!(several(1, 9, "person", "people"), "1 person");
-        assert_eq!(several(8, 9, "person", "people"), "8 people");
-        assert_eq!(several(9, 9, "person", "people"), "9 or more people");
+        assert_eq!(at_most(1, 9, "person", "people"), "1 person");
+        assert_eq!(at_most(8, 9, "person", "people"), "8 people");
+        assert_eq!(at_most(9, 9, "person", "people"), "9 or more people");
     }
 }

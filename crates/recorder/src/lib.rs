@@ -37,7 +37,7 @@ use bellwether_base::Timestamp;
 use bellwether_devices::{DirtySubjects, SensitiveCall};
 use bellwether_enrich::Row;
 use bellwether_scoring::ScoringEngine;
-use bellwether_store::{AlertSignal, Reader, Retention, StoreError, Writer};
+use bellwether_store::{AlertSignal, Reader, StoreError, Writer};
 
 use crate::advisor::SharedCalls;
 pub use crate::advisor::{Advisor, CallName, KnownCall};
@@ -315,31 +315,6 @@ impl Recorder {
         self.check()?;
         self.commit(true)?;
         Ok(done)
-    }
-
-    /// Deletes rows that are older than the retention allows, while it `has_time`. Returns how many.
-    ///
-    /// # Errors
-    /// If the database refuses.
-    pub fn prune_by_age(
-        &mut self,
-        retention: &Retention,
-        now: Timestamp,
-        has_time: &dyn Fn() -> bool,
-    ) -> Result<u64, StoreError> {
-        self.writer.prune_by_age(retention, now, has_time)
-    }
-
-    /// Deletes the oldest rows if the database has nearly reached its maximum size, while it `has_time`. Returns how many.
-    ///
-    /// # Errors
-    /// If the database refuses.
-    pub fn prune_by_size(
-        &mut self,
-        retention: &Retention,
-        has_time: &dyn Fn() -> bool,
-    ) -> Result<u64, StoreError> {
-        self.writer.prune_by_size(retention, has_time)
     }
 
     /// Scores open calls to their end, computes all device verdicts that are due, and closes the database.

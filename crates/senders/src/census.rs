@@ -154,10 +154,9 @@ impl Returns {
     /// The fit of a census, where lines have `expected` sessions on average by now.
     pub(crate) fn of(census: &Census, expected: f64) -> Self {
         let skipped = if expected < NO_TIME { 0 } else { BELOW };
-        let (sessions, once) = (GRID.sessions.get(skipped..), GRID.once.get(skipped..));
-        let (sessions, once) = (sessions.unwrap_or_default(), once.unwrap_or_default());
-        let thrown_once = GRID.thrown_once.get(skipped * SHAPES.len()..).unwrap_or_default();
-        let least = sessions.first().map_or(0.0, |(ln_mean, _)| *ln_mean);
+        let (sessions, once) = (GRID.sessions.iter().skip(skipped), GRID.once.iter().skip(skipped));
+        let thrown_once = GRID.thrown_once.iter().skip(skipped * SHAPES.len());
+        let least = sessions.clone().next().map_or(0.0, |(ln_mean, _)| *ln_mean);
         let centre = expected.min(GREATEST_MEAN).ln().max(least);
         let [f1, more @ ..] = census.0.map(f64::from);
         let returned: f64 = more.iter().sum();
@@ -169,7 +168,7 @@ impl Returns {
         // Log likelihoods with the prior of the mean, for each mean and shape.
         let mut cells = [[0.0; THROWN.len()]; MEANS * SHAPES.len()];
         let mut largest = f64::NEG_INFINITY;
-        let shapes = sessions.iter().zip(once).flat_map(|((ln_mean, shapes), once)| {
+        let shapes = sessions.clone().zip(once).flat_map(|((ln_mean, shapes), once)| {
             shapes.iter().zip(once).map(move |(sessions, once)| (*ln_mean, sessions, once))
         });
         for (cell, (ln_mean, sessions, once)) in cells.iter_mut().zip(shapes) {
@@ -198,7 +197,6 @@ impl Returns {
         };
         let uniform = [1.0 / THROWN.len() as f64; THROWN.len()];
         let prior: f64 = sessions
-            .iter()
             .map(|(ln_mean, _)| SHAPES.len() as f64 * (-0.5 * ((ln_mean - centre) / SPREAD).powi(2)).exp())
             .sum();
         let marginal = |weights| largest + (sum(&by_share, weights) / prior).max(1e-300).ln();

@@ -22,6 +22,31 @@ pub(crate) struct Sample {
     pub(crate) prints: Kinds,
 }
 
+impl Sample {
+    /// Adds another cluster: its parties, and its calls.
+    pub(crate) fn extend(&mut self, other: &Self) {
+        self.addresses.extend(&other.addresses);
+        self.numbers.extend(&other.numbers);
+        self.add_calls(&other.conduct, other);
+    }
+
+    /// Adds calls with their conduct, and with the names and prints of a cluster.
+    pub(crate) fn add_calls(&mut self, conduct: &Conduct, names: &Self) {
+        self.conduct.extend(conduct);
+        self.products.extend(&names.products);
+        self.agents.extend(&names.agents);
+        self.prints.extend(&names.prints);
+    }
+
+    /// Removes calls that [`Self::add_calls`] has added.
+    pub(crate) fn remove_calls(&mut self, conduct: &Conduct, names: &Self) {
+        self.conduct.remove(conduct);
+        self.products.remove(&names.products);
+        self.agents.remove(&names.agents);
+        self.prints.remove(&names.prints);
+    }
+}
+
 /// Expected conduct of lines at this site.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expectation {

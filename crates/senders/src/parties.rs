@@ -224,9 +224,8 @@ pub(crate) struct Address {
     pub(crate) bonds: u32,
     pub(crate) is_registered: bool,
     pub(crate) is_trunk: bool,
-    /// True while it is one of the strangers of its family.
-    pub(crate) is_stranger: bool,
-    /// The family that counts its calls among those of the strangers: see [`Family::serial`]. 0 for none.
+    /// The family that counts its calls among those of its strangers: see [`Family::serial`]. 0 for an address that is no
+    /// stranger.
     pub(crate) counted_by: u32,
     /// True while its family lists it: see [`Family::strangers`].
     pub(crate) is_listed: bool,
@@ -266,6 +265,11 @@ impl Address {
         if block != 0 && !self.own_blocks.contains(&block) && self.own_blocks.len() < MAX_BLOCKS {
             self.own_blocks.push(block);
         }
+    }
+
+    /// True while it is one of the strangers of its family.
+    pub(crate) const fn is_stranger(&self) -> bool {
+        self.counted_by != 0
     }
 
     /// Its part in the conduct of its family's strangers. The family compares callees over all addresses.
@@ -327,30 +331,21 @@ impl Family {
         address.counted_by == self.serial
     }
 
-    /// Makes an address a stranger, and lists it. Its calls so far count among those of the strangers.
+    /// Makes an address that is not listed a stranger, and lists it. Its calls so far count among those of the strangers.
     pub(crate) fn admit(&mut self, key: u64, address: &mut Address) {
-        address.is_stranger = true;
-        if !std::mem::replace(&mut address.is_listed, true) {
-            self.strangers.push_back(key);
-        }
+        address.is_listed = true;
+        self.strangers.push_back(key);
         if !self.counts(address) {
             address.counted_by = self.serial;
-            self.sample.conduct.extend(&address.conduct_in_family());
-            self.sample.products.extend(&address.sample.products);
-            self.sample.agents.extend(&address.sample.agents);
-            self.sample.prints.extend(&address.sample.prints);
+            self.sample.add_calls(&address.conduct_in_family(), &address.sample);
         }
     }
 
     /// Undoes [`Self::admit`], for the calls since then, too.
     pub(crate) fn expel(&mut self, key: u64, address: &mut Address) {
         self.unlist(key, address);
-        address.is_stranger = false;
         if self.counts(address) {
-            self.sample.conduct.remove(&address.conduct_in_family());
-            self.sample.products.remove(&address.sample.products);
-            self.sample.agents.remove(&address.sample.agents);
-            self.sample.prints.remove(&address.sample.prints);
+            self.sample.remove_calls(&address.conduct_in_family(), &address.sample);
         }
         address.counted_by = 0;
     }

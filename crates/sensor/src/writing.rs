@@ -112,15 +112,13 @@ fn write_all(
         // Devices of a capture are assessed after its end: intermediate results would depend on the speed of
         // the machine.
         if is_wall_clock {
-            let began = Instant::now();
-            writing.recorder.judge_devices(&|| began.elapsed() < JUDGE_FOR)?;
+            writing.recorder.judge_devices(&within(JUDGE_FOR))?;
         }
         if let Some(retention) = &retention {
-            let began = Instant::now();
-            let has_time = || began.elapsed() < PRUNE_FOR;
-            let mut pruned = writing.recorder.prune_by_size(retention, &has_time)?;
+            let (has_time, writer) = (within(PRUNE_FOR), writing.recorder.writer());
+            let mut pruned = writer.prune_by_size(retention, &has_time)?;
             if last_pruning.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
-                pruned += writing.recorder.prune_by_age(retention, now(), &has_time)?;
+                pruned += writer.prune_by_age(retention, now(), &has_time)?;
                 last_pruning = has_time().then(Instant::now);
             }
             if pruned > 0 {
@@ -131,6 +129,12 @@ fn write_all(
     writing.commit(true)?;
     let Writing { recorder, latency, .. } = writing;
     Ok((recorder.close()?, latency))
+}
+
+/// True for the given time from now on.
+fn within(time: Duration) -> impl Fn() -> bool {
+    let began = Instant::now();
+    move || began.elapsed() < time
 }
 
 struct Writing {

@@ -308,7 +308,8 @@ impl Framer {
         // Lines that start no message are returned together.
         loop {
             let rest = unread.get(passed..).unwrap_or_default();
-            self.place = match Line::at_front(rest, searched, LONGEST_START_LINE) {
+            let line = Line::at_front(rest, searched, LONGEST_START_LINE);
+            self.place = match line {
                 Line::Whole(line) => {
                     let is_empty = matches!(line, [b'\r' | b'\n', ..]);
                     if is_empty || probe(line) != Verdict::Certain {
@@ -318,13 +319,13 @@ impl Framer {
                     Place::FirstLine { searched: line.len() - 1 }
                 }
                 Line::TooLong(_) => Place::Line { is_first: false },
-                Line::Partial if passed == 0 => {
-                    self.place = Place::Lost { searched: rest.len() };
-                    return Some(Framed::Incomplete);
-                }
                 Line::Partial => Place::Lost { searched: rest.len() },
             };
-            return (passed > 0).then_some(Framed::Pass { len: passed });
+            return match (passed, line) {
+                (0, Line::Partial) => Some(Framed::Incomplete),
+                (0, _) => None,
+                (len, _) => Some(Framed::Pass { len }),
+            };
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Accounts that call abroad, alone or many of them, and accounts in two places.
 
-use bellwether_base::{SlotId, Span, Timestamp};
+use bellwether_base::{SlotId, Span, Timestamp, several};
 
 use super::{Call, GUESSED, SCANNED, Watch, network};
 use crate::IncidentKind;
@@ -294,7 +294,7 @@ impl Watch {
 }
 
 fn call_count(calls: usize) -> String {
-    if calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") }
+    several(calls as u64, "call", "calls")
 }
 
 /// The key of a country.

@@ -14,7 +14,7 @@ impl Senders {
     /// Makes the records of a call's parties, and cleans up after those that leave for them.
     pub(super) fn make_room(&mut self, call: &CallStart, key: u64) {
         if self.families.slot(call.family).is_none() {
-            self.last_family += 1;
+            self.last_family = self.last_family.wrapping_add(1).max(1);
             let family = Family {
                 first: Some(call.at),
                 first_sessions: self.site.sessions(),
@@ -180,7 +180,7 @@ impl Senders {
             address.session_at = Some(call.at);
             address.sessions += 1;
         }
-        let (sessions, numbers, was_stranger) = (address.sessions, address.numbers, address.is_stranger);
+        let (sessions, numbers, was_stranger) = (address.sessions, address.numbers, address.is_stranger());
 
         // The number: is it new here, does it open a session, is it bonded from now on?
         // A number that is in use at home on another platform is no line elsewhere.
@@ -359,7 +359,7 @@ impl Senders {
     /// Makes an address one of the strangers of its family, and lists it with its next call if it has left the list. The
     /// verdicts of strangers that are not listed change with their own calls only.
     pub(super) fn add_to_strangers(&mut self, key: u64) {
-        let Some(address) = self.addresses.value_mut(key) else { return };
+        let Some(address) = self.addresses.value_mut(key).filter(|of| !of.is_listed) else { return };
         let Some(family) = self.families.value_mut(address.family) else { return };
         family.admit(key, address);
         if family.strangers.len() > MAX_LISTED

@@ -26,7 +26,7 @@ impl Senders {
     pub(super) fn evaluate(&mut self, key: u64, now: Timestamp, out: &mut Vec<Change>) {
         let Some(address) = self.addresses.value(key) else { return };
         let family = address.family;
-        if address.is_stranger {
+        if address.is_stranger() {
             self.evaluate_strangers(family, now, out);
         }
         self.evaluate_address(key, now, out);
@@ -53,10 +53,8 @@ impl Senders {
         let share = self.site.share_of_returns(of_family.first.unwrap_or(now), &self.all, now);
         let expected = Expectation { sessions: expected.sessions * share, ..expected };
         let sample = &of_family.sample;
-        let conduct = match share < 1.0 {
-            true => sample.conduct.with_calls_under_way(expected.answers),
-            false => sample.conduct,
-        };
+        let conduct =
+            if share < 1.0 { sample.conduct.with_calls_under_way(expected.answers) } else { sample.conduct };
         Some(model::strangers(sample, &conduct, expected))
     }
 
@@ -186,7 +184,7 @@ impl Senders {
         let heard = || address.calls.iter().rev().filter(|of| of.is_heard).take(HEARD_OF_LATE);
         let is_playing = heard().any(|of| of.recording == Some(recording));
         let plays = heard().filter(|of| of.recording.is_some()).count();
-        let is_sender = (address.numbers >= 2 || address.is_stranger) && !address.is_registered;
+        let is_sender = (address.numbers >= 2 || address.is_stranger()) && !address.is_registered;
         is_sender && is_playing && plays * 10 >= heard().count() * 7
     }
 
@@ -196,7 +194,7 @@ impl Senders {
         let calls = address.calls.iter().rev().take_while(|of| of.at >= since);
         // A receiver is called by many addresses, each of which calls it once.
         let calls = calls.map(|of| Recorded { is_repeated_callee: callees.add(u64::from(of.callee)), ..*of });
-        extend(sample, &self.sample_of(calls));
+        sample.extend(&self.sample_of(calls));
     }
 
     /// Counts calls, and the numbers behind them.
@@ -371,7 +369,7 @@ impl Senders {
         let (first, sessions, around) = (of_family.first, of_family.first_sessions, of_family.surroundings());
         let mut together = Sample::default();
         for address in members.iter().filter_map(|key| self.addresses.value(*key)) {
-            extend(&mut together, &address.sample);
+            together.extend(&address.sample);
         }
         let expected = self.expectation(first, sessions, now);
         let posterior = model::address(&together, expected, &around);
@@ -392,13 +390,4 @@ pub(super) fn of_fate(call: &Recorded) -> Conduct {
         recorded: u32::from(call.recording.is_some()),
         ..Conduct::default()
     }
-}
-
-fn extend(sample: &mut Sample, other: &Sample) {
-    sample.addresses.extend(&other.addresses);
-    sample.numbers.extend(&other.numbers);
-    sample.conduct.extend(&other.conduct);
-    sample.products.extend(&other.products);
-    sample.agents.extend(&other.agents);
-    sample.prints.extend(&other.prints);
 }

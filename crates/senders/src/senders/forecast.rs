@@ -45,7 +45,7 @@ impl Senders {
                     first: Some(call.at),
                     sessions: 1,
                     numbers: 1,
-                    is_stranger: true,
+                    counted_by: self.families.value(call.family).map_or(0, |family| family.serial),
                     ..Address::default()
                 };
                 self.of_recorded(key, &address, &recorded, 1)

@@ -326,7 +326,7 @@ fn a_family_counts_the_calls_of_its_strangers_whatever_their_number() {
     let (mut listed, mut all) = (0, 0);
     senders.addresses.for_each(|_, address| {
         listed += usize::from(address.is_listed);
-        if address.is_stranger {
+        if address.is_stranger() {
             all += 1;
             sum.extend(&address.conduct_in_family());
             prints += address.sample.prints.draws();
@@ -348,7 +348,7 @@ fn a_robocaller_with_more_addresses_than_are_listed_stays_accused() {
     }
     let key = world.senders.calls.value(first.key()).unwrap().address;
     let address = world.senders.addresses.value(key).unwrap();
-    assert!(address.is_stranger && !address.is_listed);
+    assert!(address.is_stranger() && !address.is_listed);
     assert!(world.probability(first) > 0.8, "{:?}", world.senders.verdict(first));
 }
 

@@ -59,7 +59,7 @@ impl Senders {
             };
         if let Some(family) = family {
             let addresses = &family.sample.addresses;
-            if address.is_stranger
+            if address.is_stranger()
                 && let Some(posterior) = family.judgement.posterior
             {
                 let doubt = if recorded.is_young { OF_YOUNG.ln() } else { 0.0 };
@@ -225,7 +225,7 @@ impl Senders {
             return Vec::new();
         };
         let mut clusters: Vec<Cluster> = self.party_of(call).into_iter().collect();
-        if let Some(address) = self.addresses.value(followed.address).filter(|of| of.is_stranger) {
+        if let Some(address) = self.addresses.value(followed.address).filter(|of| of.is_stranger()) {
             clusters.push(Cluster::Strangers { family: address.family });
         }
         clusters
