@@ -56,17 +56,25 @@ impl RiskyDestinations {
     }
 }
 
-/// Names of banks, offices and companies that callers borrow.
+/// Names of banks, offices and companies that callers borrow, in the order of the list.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Brands(Vec<String>);
+pub struct Brands {
+    names: Vec<Brand>,
+    /// Places in `names` by the first word.
+    by_first_word: BTreeMap<String, Vec<usize>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Brand {
+    /// The name in lower case.
+    name: String,
+    /// See [`in_words`].
+    words: String,
+}
 
 impl Default for Brands {
     fn default() -> Self {
-        Self(
-            lines(include_str!("data/brands.tsv"))
-                .filter_map(|mut c| c.next().map(str::to_lowercase))
-                .collect(),
-        )
+        Self::of(lines(include_str!("data/brands.tsv")).filter_map(|mut columns| columns.next()))
     }
 }
 
@@ -74,22 +82,57 @@ impl Brands {
     /// Of a file with a name on each line; `#` begins a comment.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        let names =
-            text.lines().map(|line| line.split('\t').next().unwrap_or_default().trim().to_lowercase());
-        Self(names.filter(|name| !name.is_empty() && !name.starts_with('#')).collect())
+        let names = text.lines().map(|line| line.split('\t').next().unwrap_or_default().trim());
+        Self::of(names.filter(|name| !name.starts_with('#')))
     }
 
-    /// The name that stands in a display name, as whole words.
+    fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        let names = names.map(|name| Brand { name: name.to_lowercase(), words: in_words(name) });
+        let names: Vec<Brand> = names.filter(|brand| !brand.words.is_empty()).collect();
+        let mut by_first_word: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (place, brand) in names.iter().enumerate() {
+            let first = brand.words.split(' ').next().unwrap_or_default();
+            by_first_word.entry(first.to_owned()).or_default().push(place);
+        }
+        Self { names, by_first_word }
+    }
+
+    /// The name that stands in a display name, as whole words. Of several the first in the list.
     #[must_use]
     pub fn find(&self, display: &str) -> Option<&str> {
         if display.is_empty() {
             return None;
         }
-        let words: String =
-            display.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
-        let padded = format!(" {} ", words.split_whitespace().collect::<Vec<_>>().join(" "));
-        self.0.iter().map(String::as_str).find(|brand| padded.contains(&format!(" {brand} ")))
+        let words = in_words(display);
+        let mut best: Option<usize> = None;
+        let mut rest = words.as_str();
+        while !rest.is_empty() {
+            let (first, behind) = rest.split_once(' ').unwrap_or((rest, ""));
+            let stands_here = |place: &&usize| {
+                let behind =
+                    self.names.get(**place).and_then(|brand| rest.strip_prefix(brand.words.as_str()));
+                behind.is_some_and(|behind| behind.is_empty() || behind.starts_with(' '))
+            };
+            let found = self.by_first_word.get(first).and_then(|places| places.iter().find(stands_here));
+            best = best.into_iter().chain(found.copied()).min();
+            rest = behind;
+        }
+        best.and_then(|place| self.names.get(place)).map(|brand| brand.name.as_str())
     }
+}
+
+/// The words of a text in lower case, with one space between them.
+fn in_words(text: &str) -> String {
+    let mut words = String::with_capacity(text.len());
+    for c in text.chars().flat_map(char::to_lowercase) {
+        if c.is_alphanumeric() {
+            words.push(c);
+        } else if !words.is_empty() && !words.ends_with(' ') {
+            words.push(' ');
+        }
+    }
+    words.truncate(words.trim_end().len());
+    words
 }
 
 #[cfg(test)]
@@ -113,6 +156,9 @@ mod tests {
         assert_eq!(brands.find("\"IRS - Tax\""), Some("irs"));
         assert_eq!(brands.find("First stop"), None);
         assert_eq!(brands.find("ACME  Bank, fraud"), Some("acme bank"));
+        assert_eq!(brands.find("your acme banker"), None);
+        assert_eq!(brands.find("acme irs acme bank"), Some("irs"), "the first of the list");
+        assert_eq!(Brands::parse("AT&T\n\n # \n").find("at&t support"), Some("at&t"));
         assert_eq!(Brands::default().find("Anna Weber"), None);
     }
 }

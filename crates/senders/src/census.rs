@@ -83,11 +83,17 @@ const SPREAD: f64 = 1.2;
 /// Logarithms of the probabilities of 1, 2, 3, 4, and 5 or more sessions of a line that called at all.
 type Sessions = [f64; CLASSES];
 
+#[derive(Clone, Copy)]
+struct Once {
+    p: [f64; 13],
+    ln_p: [f64; 13],
+}
+
 struct Grid {
     /// For each mean and shape: see [`Sessions`].
     sessions: Vec<(f64, [Sessions; 3])>,
-    /// Logarithm of the probability of one session, for each mean, shape and share of [`THROWN`].
-    once: Vec<[[f64; 13]; 3]>,
+    /// Probability of one session and its logarithm, for each mean, shape and share of [`THROWN`].
+    once: Vec<[Once; 3]>,
     /// Chance that a party seen once was thrown away, in the order of all means and shapes.
     thrown_once: Vec<[f64; 13]>,
 }
@@ -100,15 +106,14 @@ static GRID: LazyLock<Grid> = LazyLock::new(|| {
             (mean.ln(), SHAPES.map(|shape| sessions_of(mean, shape)))
         })
         .collect();
-    let once: Vec<[[f64; 13]; 3]> = sessions
-        .iter()
-        .map(|(_, shapes)| {
-            shapes.map(|sessions| THROWN.map(|thrown| (thrown + (1.0 - thrown) * sessions[0].exp()).ln()))
-        })
-        .collect();
-    let chance = |once: &[f64; 13]| {
+    let once_of = |sessions: Sessions| {
+        let p = THROWN.map(|thrown| thrown + (1.0 - thrown) * sessions[0].exp());
+        Once { p, ln_p: p.map(f64::ln) }
+    };
+    let once: Vec<[Once; 3]> = sessions.iter().map(|(_, shapes)| shapes.map(once_of)).collect();
+    let chance = |once: &Once| {
         let mut chance = THROWN;
-        chance.iter_mut().zip(once).for_each(|(thrown, once)| *thrown /= once.exp());
+        chance.iter_mut().zip(once.p).for_each(|(thrown, once)| *thrown /= once);
         chance
     };
     let thrown_once = once.iter().flatten().map(chance).collect();
@@ -158,36 +163,25 @@ impl Returns {
         let thrown_once = GRID.thrown_once.iter().skip(skipped * SHAPES.len());
         let least = sessions.clone().next().map_or(0.0, |(ln_mean, _)| *ln_mean);
         let centre = expected.min(GREATEST_MEAN).ln().max(least);
-        let [f1, more @ ..] = census.0.map(f64::from);
-        let returned: f64 = more.iter().sum();
-        let kept = THROWN.map(
-            |thrown| {
-                if returned > 0.0 { returned * (1.0 - thrown).max(1e-300).ln() } else { 0.0 }
-            },
-        );
-        // Log likelihoods with the prior of the mean, for each mean and shape.
-        let mut cells = [[0.0; THROWN.len()]; MEANS * SHAPES.len()];
-        let mut largest = f64::NEG_INFINITY;
+        let [_, more @ ..] = census.0.map(f64::from);
+        let prior_of = |ln_mean: f64| -0.5 * ((ln_mean - centre) / SPREAD).powi(2);
+        // Of each mean and shape: the prior with the likelihood of the parties that came back.
         let shapes = sessions.clone().zip(once).flat_map(|((ln_mean, shapes), once)| {
-            shapes.iter().zip(once).map(move |(sessions, once)| (*ln_mean, sessions, once))
+            let prior = prior_of(*ln_mean);
+            shapes.iter().zip(once).map(move |(sessions, once)| {
+                (prior + more.iter().zip(&sessions[1..]).map(|(f, ln_p)| f * ln_p).sum::<f64>(), once)
+            })
         });
-        for (cell, (ln_mean, sessions, once)) in cells.iter_mut().zip(shapes) {
-            let prior = -0.5 * ((ln_mean - centre) / SPREAD).powi(2);
-            let back: f64 = more.iter().zip(&sessions[1..]).map(|(f, ln_p)| f * ln_p).sum();
-            for ((cell, once), kept) in cell.iter_mut().zip(once).zip(kept) {
-                *cell = f1 * once + kept + back + prior;
-                largest = largest.max(*cell);
-            }
-        }
-        // Sums over means and shapes, beside the largest cell, by share; and the same weighted with the chance that
-        // a party seen once was thrown away.
+        let is_small = census.parties() <= FEW_PARTIES;
+        let (cells, scale) = if is_small { few_cells(census, shapes) } else { many_cells(census, shapes) };
+        // Sums over means and shapes, beside the scale, by share; and the same weighted with the chance that a party
+        // seen once was thrown away.
         let mut by_share = [0.0; THROWN.len()];
         let mut once_thrown = [0.0; THROWN.len()];
         for (cell, chances) in cells.iter().zip(thrown_once) {
-            for (((l, chance), sum), thrown) in
+            for (((p, chance), sum), thrown) in
                 cell.iter().zip(chances).zip(&mut by_share).zip(&mut once_thrown)
             {
-                let p = (l - largest).max(-700.0).exp();
                 *sum += p;
                 *thrown += p * chance;
             }
@@ -196,10 +190,8 @@ impl Returns {
             of.iter().zip(weights).map(|(p, weight)| p * weight).sum()
         };
         let uniform = [1.0 / THROWN.len() as f64; THROWN.len()];
-        let prior: f64 = sessions
-            .map(|(ln_mean, _)| SHAPES.len() as f64 * (-0.5 * ((ln_mean - centre) / SPREAD).powi(2)).exp())
-            .sum();
-        let marginal = |weights| largest + (sum(&by_share, weights) / prior).max(1e-300).ln();
+        let prior: f64 = sessions.map(|(ln_mean, _)| SHAPES.len() as f64 * prior_of(*ln_mean).exp()).sum();
+        let marginal = |weights| scale + (sum(&by_share, weights) / prior).max(1e-300).ln();
         let all: f64 = by_share.iter().sum();
         Self {
             stable: marginal(&STABLE),
@@ -209,6 +201,64 @@ impl Returns {
             share_thrown: sum(&by_share, &THROWN) / all.max(1e-300),
         }
     }
+}
+
+/// Parties of a census whose likelihoods are computed as products. Those of the shares for lines stay far above the
+/// least float then.
+const FEW_PARTIES: u32 = 64;
+
+/// Likelihoods, for each mean and shape, by share of [`THROWN`]. All are multiplied with the same factor.
+type Cells = [[f64; THROWN.len()]; MEANS * SHAPES.len()];
+
+/// The likelihoods of a small census, and the logarithm of their common factor. Powers by repeated squaring cost a
+/// fraction of exponentials, and nearly every census is small.
+fn few_cells<'a>(census: &Census, shapes: impl Iterator<Item = (f64, &'a Once)> + Clone) -> (Cells, f64) {
+    let once = census.once();
+    let returned = census.parties() - once;
+    let kept = powers(THROWN.map(|thrown| 1.0 - thrown), returned);
+    let scale = shapes.clone().map(|(base, _)| base).fold(f64::NEG_INFINITY, f64::max);
+    let mut cells = [[0.0; THROWN.len()]; MEANS * SHAPES.len()];
+    for (cell, (base, once_of)) in cells.iter_mut().zip(shapes) {
+        let base = (base - scale).exp();
+        *cell = powers(once_of.p, once);
+        cell.iter_mut().zip(kept).for_each(|(p, kept)| *p *= base * kept);
+    }
+    (cells, scale)
+}
+
+/// The same for a census of any size.
+fn many_cells<'a>(census: &Census, shapes: impl Iterator<Item = (f64, &'a Once)>) -> (Cells, f64) {
+    let once = f64::from(census.once());
+    let returned = f64::from(census.parties() - census.once());
+    let kept =
+        THROWN.map(|thrown| if returned > 0.0 { returned * (1.0 - thrown).max(1e-300).ln() } else { 0.0 });
+    let mut cells = [[0.0; THROWN.len()]; MEANS * SHAPES.len()];
+    let mut largest = f64::NEG_INFINITY;
+    let mut filled = 0;
+    for (cell, (base, once_of)) in cells.iter_mut().zip(shapes) {
+        for ((cell, ln_p), kept) in cell.iter_mut().zip(once_of.ln_p).zip(kept) {
+            *cell = once * ln_p + kept + base;
+            largest = largest.max(*cell);
+        }
+        filled += 1;
+    }
+    for cell in cells.iter_mut().take(filled) {
+        cell.iter_mut().for_each(|l| *l = (*l - largest).max(-700.0).exp());
+    }
+    (cells, largest)
+}
+
+/// The values to the power of `exponent`.
+fn powers(mut values: [f64; THROWN.len()], mut exponent: u32) -> [f64; THROWN.len()] {
+    let mut powers = [1.0; THROWN.len()];
+    while exponent > 0 {
+        if exponent & 1 == 1 {
+            powers.iter_mut().zip(values).for_each(|(power, value)| *power *= value);
+        }
+        values.iter_mut().for_each(|value| *value *= *value);
+        exponent >>= 1;
+    }
+    powers
 }
 
 /// The mean sessions of lines that fits best to the parties that came back. Parties with one session are left
@@ -277,6 +327,23 @@ mod tests {
         assert!((0.5..0.97).contains(&mixed.once_is_thrown), "{}", mixed.once_is_thrown);
         let own = Returns::of(&Census([74, 0, 0, 0, 0]), 2.5);
         assert!(own.once_is_thrown > mixed.once_is_thrown);
+    }
+
+    #[test]
+    fn small_censuses_and_large_ones_have_one_formula() {
+        for census in
+            [[1, 0, 0, 0, 0], [64, 0, 0, 0, 0], [0, 0, 0, 0, 64], [30, 20, 8, 4, 2], [3, 1, 0, 0, 0]]
+        {
+            let census = Census(census);
+            let shapes = || GRID.once.iter().enumerate().map(|(i, once)| (-(i as f64), &once[i % 3]));
+            let (few, few_scale) = few_cells(&census, shapes());
+            let (many, many_scale) = many_cells(&census, shapes());
+            let likelihoods = few.iter().flatten().zip(many.iter().flatten()).take(GRID.once.len() * 13);
+            for (few, many) in likelihoods {
+                let (few, many) = (few * (few_scale - many_scale).exp(), *many);
+                assert!((few - many).abs() < 1e-12 * many.max(1e-200), "{census:?}: {few} {many}");
+            }
+        }
     }
 
     #[test]

@@ -2,10 +2,20 @@
 
 use statrs::function::gamma::ln_gamma;
 
+/// Trials up to which [`beta_binomial`] and [`ewens`] are products. Its factors are below 1,000, so that it stays far below the range of
+/// a float.
+const FEW: u32 = 48;
+
 /// Logarithm of the Beta-binomial probability of one sequence with `k` successes in `n` trials, where the rate
 /// has a Beta(`a`, `b`) distribution (Skellam, J. R. Statist. Soc. B 10, 1948).
 pub(crate) fn beta_binomial(k: u32, n: u32, a: f64, b: f64) -> f64 {
-    let (k, n) = (f64::from(k.min(n)), f64::from(n));
+    let k = k.min(n);
+    if n <= FEW {
+        // B(a + k, b + n - k) / B(a, b) is a ratio of rising factorials. Most senders have few calls, and six values
+        // of the logarithm of the Gamma function cost several times more.
+        return (rising(a, k) * rising(b, n - k) / rising(a + b, n)).ln();
+    }
+    let (k, n) = (f64::from(k), f64::from(n));
     ln_beta(k + a, n - k + b) - ln_beta(a, b)
 }
 
@@ -16,7 +26,14 @@ fn ln_beta(a: f64, b: f64) -> f64 {
 /// Logarithm of Ewens' sampling formula for `kinds` distinct values in `n` draws, without the factor that does
 /// not depend on `theta` (Theor. Popul. Biol. 3, 1972).
 pub(crate) fn ewens(kinds: u32, n: u32, theta: f64) -> f64 {
-    f64::from(kinds.min(n)) * theta.ln() + ln_gamma(theta) - ln_gamma(theta + f64::from(n))
+    let draws =
+        if n <= FEW { rising(theta, n).ln() } else { ln_gamma(theta + f64::from(n)) - ln_gamma(theta) };
+    f64::from(kinds.min(n)) * theta.ln() - draws
+}
+
+/// The rising factorial x (x + 1) ... of so many factors.
+fn rising(x: f64, factors: u32) -> f64 {
+    (0..factors).fold(1.0, |product, i| product * (x + f64::from(i)))
 }
 
 /// Logarithm of a weighted sum of likelihoods that are given as logarithms. The weights are divided by their
@@ -56,6 +73,17 @@ mod tests {
             choose.iter().zip(0..).map(|(ways, k)| ways * beta_binomial(k, 5, 2.0, 6.0).exp()).sum();
         assert!((sum - 1.0).abs() < 1e-12);
         assert!((beta_binomial(0, 0, 1.3, 1.0)).abs() < 1e-12, "no trial is no evidence");
+    }
+
+    #[test]
+    fn few_trials_and_many_are_one_formula() {
+        for (a, b) in [(0.2, 12.0), (6.0, 1.0), (27.0, 3.0), (0.3, 15.0)] {
+            for (k, n) in [(0, 1), (1, 1), (7, 30), (0, FEW), (FEW, FEW), (20, FEW)] {
+                let (k_, n_) = (f64::from(k), f64::from(n));
+                let by_gamma = ln_beta(k_ + a, n_ - k_ + b) - ln_beta(a, b);
+                assert!((beta_binomial(k, n, a, b) - by_gamma).abs() < 1e-9, "{k} of {n}, {a} {b}");
+            }
+        }
     }
 
     #[test]

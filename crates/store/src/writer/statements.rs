@@ -270,14 +270,16 @@ pub(super) fn call_end(tx: &Connection, row: &OrphanByeRow) -> Result<(), StoreE
 }
 
 /// The fuller observation wins: replaying part of a capture takes nothing away from what the whole showed.
+///
+/// The row's place is read first. One `INSERT ... SELECT` would do both, but SQLite keeps a statement journal for it:
+/// copies of all pages that it touches, on the heap, for each call.
 pub(super) fn call_update(tx: &Connection, u: &CallUpdate) -> Result<(), StoreError> {
+    let destination = u.last_destination.to_string();
+    let Some(id) = id_of_outcome(tx, u, &destination)? else { return Ok(()) };
     tx.prepare_cached(
         "INSERT INTO outcomes (id, answered_at, ended_at, final_status, duplicates, retransmissions, hops,
              last_destination, access_side, trunk_id, forks, reinvites, cancelled, ended_by)
-         SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14 FROM calls AS c WHERE call = ?1
-             AND (coalesce(?2, ?3, ?4) IS NOT NULL OR max(?5, ?6, ?7 - 1, ?11, ?12, ?13) > 0 OR ?8 <> destination
-                  OR ?9 <> first_access_side OR ?10 IS NOT first_trunk_id
-                  OR EXISTS (SELECT 1 FROM outcomes AS o WHERE o.id = c.id))
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
          ON CONFLICT (id) DO UPDATE SET
              final_status = CASE
                  WHEN ?3 IS NOT NULL OR ended_at IS NULL AND (?2 IS NOT NULL OR answered_at IS NULL)
@@ -291,14 +293,14 @@ pub(super) fn call_update(tx: &Connection, u: &CallUpdate) -> Result<(), StoreEr
              cancelled = max(cancelled, ?13), ended_by = coalesce(?14, ended_by)",
     )?
     .execute(params![
-        u.call.get(),
+        id,
         u.answered_at.map(nanos),
         u.ended_at.map(nanos),
         u.final_status,
         u.duplicates,
         u.retransmissions,
         u.hops,
-        u.last_destination.to_string(),
+        destination,
         u.access_side.name(),
         u.trunk_id,
         u.forks,
@@ -307,6 +309,27 @@ pub(super) fn call_update(tx: &Connection, u: &CallUpdate) -> Result<(), StoreEr
         u.ended_by.map(Side::name),
     ])?;
     Ok(())
+}
+
+/// Row of `outcomes` that the update belongs to. None if the call is not stored, or if it has no such row and the
+/// update says nothing that its INVITE did not say.
+fn id_of_outcome(tx: &Connection, u: &CallUpdate, destination: &str) -> Result<Option<i64>, StoreError> {
+    let says_more = u.answered_at.is_some()
+        || u.ended_at.is_some()
+        || u.final_status.is_some()
+        || u.hops > 1
+        || [u.duplicates, u.retransmissions].iter().any(|count| *count > 0)
+        || u.forks > 0
+        || u.reinvites > 0
+        || u.cancelled;
+    let mut find = tx.prepare_cached(
+        "SELECT id, ?2 OR destination <> ?3 OR first_access_side <> ?4 OR first_trunk_id IS NOT ?5
+             OR EXISTS (SELECT 1 FROM outcomes AS o WHERE o.id = c.id)
+         FROM calls AS c WHERE call = ?1",
+    )?;
+    let place = params![u.call.get(), says_more, destination, u.access_side.name(), u.trunk_id];
+    let found = find.query_row(place, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    Ok(found.and_then(|(id, has_outcome): (i64, bool)| has_outcome.then_some(id)))
 }
 
 fn stream(tx: &Connection, row: &StreamRow) -> Result<(), StoreError> {
