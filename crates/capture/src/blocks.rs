@@ -62,7 +62,7 @@ impl Format {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next(&mut self, buffer: &mut Buffer) -> std::io::Result<Next> {
         match self {
             Self::Pcap(pcap) => pcap.next(buffer),
@@ -80,7 +80,7 @@ pub(crate) struct Pcap {
 }
 
 impl Pcap {
-    #[inline]
+    #[inline(always)]
     fn next(&self, buffer: &mut Buffer) -> std::io::Result<Next> {
         const HEADER: usize = 16;
         let got = buffer.fill(HEADER)?;

@@ -142,13 +142,20 @@ impl CaptureReader {
     #[inline]
     #[expect(clippy::should_implement_trait, reason = "the record borrows from the reader")]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, ReadError> {
-        let found = match self.ahead.take() {
-            Some(found) => found,
-            None => match self.find()? {
-                Some(found) => found,
-                None => return Ok(None),
-            },
-        };
+        if let Some(found) = self.ahead.take() {
+            return Ok(Some(self.take(&found)));
+        }
+        // The place of a record stays in registers on this way. Written to memory field by field and read again as a whole,
+        // it would cost the processor more than all the rest.
+        match self.find()? {
+            Some(found) => Ok(Some(self.take(&found))),
+            None => Ok(None),
+        }
+    }
+
+    /// Consumes the record that was found.
+    #[inline(always)]
+    fn take(&mut self, found: &Found) -> Record<'_> {
         self.records += 1;
         let (at, link, original_len) = (found.at, found.link, found.original_len);
         let frame = match &mut self.source {
@@ -158,7 +165,7 @@ impl CaptureReader {
             }
             Source::Libpcap { held, .. } => held.as_slice(),
         };
-        Ok(Some(Record { at, link, original_len, frame }))
+        Record { at, link, original_len, frame }
     }
 
     /// Capture time of the next record, without consuming it; none at the end.
@@ -173,7 +180,7 @@ impl CaptureReader {
     }
 
     /// Locates the next record without consuming it.
-    #[inline]
+    #[inline(always)]
     fn find(&mut self) -> Result<Option<Found>, ReadError> {
         let record = self.records + 1;
         match &mut self.source {
