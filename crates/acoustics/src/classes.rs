@@ -9,7 +9,7 @@ use crate::features::features;
 use crate::mode::Mode;
 use crate::model::{Compared, OfCoding, log_sum};
 use crate::strangers::UNLIKE;
-use crate::{Coding, Pauses};
+use crate::{Coding, Pauses, Unsteady};
 
 /// Fewest noise packets for a comparison: 100 ms.
 pub const MIN_PACKETS: u32 = 5;
@@ -34,6 +34,8 @@ pub enum NoClass {
     TooLittleSilence,
     /// The call is far from all classes.
     UnlikeAll,
+    /// The pauses show the surroundings of the caller, or a sender's gain control, rather than the device.
+    Surroundings(Unsteady),
     /// Several classes fit, the likeliest first.
     Ambiguous(Vec<String>),
 }
@@ -46,6 +48,7 @@ impl NoClass {
             Self::NoneLearned => "no_classes_learned".to_owned(),
             Self::TooLittleSilence => "too_little_silence".to_owned(),
             Self::UnlikeAll => "unlike_all".to_owned(),
+            Self::Surroundings(surroundings) => surroundings.name().to_owned(),
             Self::Ambiguous(classes) => format!("ambiguous: {}", classes.join(" or ")),
         }
     }
@@ -117,13 +120,20 @@ impl Classes {
     /// Compares a stream's noise with all classes.
     #[must_use]
     pub fn compare(&self, pauses: &Pauses) -> Comparison {
+        if let Some(surroundings) = pauses.surroundings().filter(|_| pauses.packets >= MIN_PACKETS) {
+            return Comparison::without(NoClass::Surroundings(surroundings));
+        }
         let Some(known) = self.codings.get(&pauses.coding) else {
             return Comparison::without(NoClass::NoneLearned);
         };
         if pauses.packets < MIN_PACKETS {
             return Comparison::without(NoClass::TooLittleSilence);
         }
-        Comparison::of(&known.compare(&features(pauses), pauses.packets, self.unknown))
+        let found = Comparison::of(&known.compare(&features(pauses), pauses.packets, self.unknown));
+        if found.result == Err(NoClass::UnlikeAll) && pauses.is_rumble() {
+            return Comparison::without(NoClass::Surroundings(Unsteady::Room));
+        }
+        found
     }
 }
 
@@ -183,6 +193,7 @@ mod tests {
             crossings: 0.4,
             hum: 0.01,
             codes: vec![(0xff, 1000)],
+            steadiness: None,
         }
     }
 

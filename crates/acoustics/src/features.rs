@@ -108,6 +108,7 @@ mod tests {
             crossings: 0.5,
             hum: 0.25,
             codes: vec![(Law::Mu.code(0, 1), 49), (Law::Mu.code(5, 0), 1), (Law::Mu.code(120, 1), 50)],
+            steadiness: None,
         };
         let found = features(&pauses);
         let share = |name: &str| found[(0..FEATURES).find(|i| feature_name(*i) == name).unwrap()];

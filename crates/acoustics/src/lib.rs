@@ -27,6 +27,7 @@
 
 mod classes;
 mod coding;
+mod course;
 mod features;
 mod histogram;
 mod levels;
@@ -41,6 +42,7 @@ mod strangers;
 
 pub use classes::{Candidate, Classes, Comparison, MIN_PACKETS, NoClass, Recognised};
 pub use coding::Coding;
+pub use course::{Steadiness, Unsteady};
 pub use features::{FEATURES, feature_name, features};
 pub use histogram::CodeHistogram;
 pub use mode::Mode;

@@ -9,7 +9,7 @@ use bellwether_rtp::g711::Law;
 
 use crate::levels::level_db;
 use crate::silence::{Bin, Constants, Sound};
-use crate::{CodeHistogram, Coding};
+use crate::{CodeHistogram, Coding, Steadiness, Unsteady};
 
 /// Fewest packets at a level that is no accident, and their smallest share of all packets.
 const FEWEST: u32 = 4;
@@ -21,6 +21,14 @@ const SPREAD_DB: f64 = 3.1;
 /// Fewest packets at the next louder level that still count as noise, as a share of the fullest level's
 /// packets.
 const ACROSS: f64 = 0.4;
+
+/// Least energy of the sound of a room: -73 dB. The steps of the laws make fainter noise unsteady.
+const FAINTEST_ROOM: f64 = 5e-8;
+
+/// Least energy of rumble, -60 dB; its least correlation of neighbouring samples, and its greatest share of mains hum.
+const FAINTEST_RUMBLE: f64 = 1e-6;
+const RUMBLE_LAG1: f64 = 0.88;
+const RUMBLE_HUM: f64 = 0.5;
 
 /// Noise profile of a stream, over all chosen packets.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +57,8 @@ pub struct Pauses {
     pub hum: f64,
     /// Code words with their counts, in order of the code word.
     pub codes: Vec<(u8, u32)>,
+    /// How steady the level is; none in profiles of before and for digital silence.
+    pub steadiness: Option<Steadiness>,
 }
 
 /// Selects the noise of a stream.
@@ -104,6 +114,7 @@ pub(crate) fn select(coding: Coding, observed: u32, bins: &[Bin], constants: Con
         crossings: f64::from(sound.crossings) / n,
         hum: of(sound.hum),
         codes: codes.counts(coding.law()),
+        steadiness: None,
     })
 }
 
@@ -123,12 +134,13 @@ fn digital(coding: Coding, observed: u32, constants: Constants) -> Pauses {
         crossings: 0.0,
         hum: 0.0,
         codes: vec![(constants.code, constants.packets)],
+        steadiness: None,
     }
 }
 
-/// Format version of the packed profile: version, coding, digital flag, constant word, and little-endian
-/// numbers.
-const VERSION: u8 = 1;
+/// Format version of the packed profile: version, coding, digital flag, constant word, and little-endian numbers.
+/// Version 1 has no steadiness.
+const VERSION: u8 = 2;
 
 impl Pauses {
     /// The profile as octets, for a database.
@@ -142,6 +154,8 @@ impl Pauses {
         for real in [self.dc_offset, self.energy, self.lag1, self.lag2, self.crossings, self.hum] {
             out.extend(real.to_le_bytes());
         }
+        let steadiness = self.steadiness.map_or([f64::NAN; 3], |of| [of.beside, of.beside_speech, of.moves]);
+        steadiness.iter().for_each(|real| out.extend(real.to_le_bytes()));
         for (code, count) in &self.codes {
             out.push(*code);
             out.extend(count.to_le_bytes());
@@ -154,15 +168,26 @@ impl Pauses {
     pub fn from_octets(octets: &[u8]) -> Option<Self> {
         let ([version, coding, is_digital, constant], rest) = octets.split_first_chunk()?;
         let (counts, rest) = rest.split_first_chunk::<12>()?;
-        let (reals, codes) = rest.split_first_chunk::<48>()?;
+        let (reals, rest) = rest.split_first_chunk::<48>()?;
+        let (steadiness, codes) = match *version {
+            1 => (None, rest),
+            VERSION => {
+                let (octets, codes) = rest.split_first_chunk::<24>()?;
+                let (reals, _) = octets.as_chunks::<8>();
+                let [beside, beside_speech, moves] = reals else { return None };
+                let [beside, beside_speech, moves] =
+                    [beside, beside_speech, moves].map(|of| f64::from_le_bytes(*of));
+                ((!beside.is_nan()).then_some(Steadiness { beside, beside_speech, moves }), codes)
+            }
+            _ => return None,
+        };
         let (counts, _) = counts.as_chunks::<4>();
         let (reals, _) = reals.as_chunks::<8>();
         let [packets, observed_packets, constants] = counts else { return None };
         let [dc_offset, energy, lag1, lag2, crossings, hum] = reals else { return None };
         let (codes, left) = codes.as_chunks::<5>();
         let coding = Coding::ALL.get(usize::from(*coding)).copied()?;
-        let is_whole = *version == VERSION && left.is_empty();
-        is_whole.then(|| Self {
+        left.is_empty().then(|| Self {
             coding,
             packets: u32::from_le_bytes(*packets),
             observed_packets: u32::from_le_bytes(*observed_packets),
@@ -178,7 +203,25 @@ impl Pauses {
                 .iter()
                 .map(|[code, a, b, c, d]| (*code, u32::from_le_bytes([*a, *b, *c, *d])))
                 .collect(),
+            steadiness,
         })
+    }
+
+    /// The surroundings that the pauses show instead of the device; none if the noise may be the device's own.
+    #[must_use]
+    pub fn surroundings(&self) -> Option<Unsteady> {
+        // Behind digital silence there is no room: what sounds are the ends of words.
+        let is_digital = self.is_digital || self.constant.0.saturating_mul(10) > self.packets;
+        if is_digital || self.energy < FAINTEST_ROOM {
+            return None;
+        }
+        self.steadiness.and_then(|of| of.unsteady())
+    }
+
+    /// True for the rumble of a car or a machine: no microphone path of a phone rolls off that low.
+    #[must_use]
+    pub fn is_rumble(&self) -> bool {
+        self.energy >= FAINTEST_RUMBLE && self.lag1 >= RUMBLE_LAG1 && self.hum < RUMBLE_HUM
     }
 
     /// True if the samples were transcoded from the other law. Among the quiet code words only those occur
@@ -266,6 +309,7 @@ mod tests {
             crossings: 0.5,
             hum: 0.0,
             codes: (0..=255).map(|code| (code, u32::MAX)).collect(),
+            steadiness: None,
         };
         assert!(!pauses.is_transcoded(), "every word occurs");
         let is_of_the_other = |code: u8| Law::A.linear().iter().any(|sample| Law::Mu.encode(*sample) == code);
@@ -298,7 +342,13 @@ mod tests {
             "{pauses:?}"
         );
         assert_eq!((pauses.constant, pauses.is_digital), ((20, 0xff), false));
-        assert_eq!(Pauses::from_octets(&pauses.to_octets()), Some(pauses));
+        assert!(pauses.steadiness.is_some() && pauses.surroundings().is_none(), "{pauses:?}");
+        assert_eq!(Pauses::from_octets(&pauses.to_octets()), Some(pauses.clone()));
+        // The former version has no steadiness.
+        let mut former = pauses.to_octets();
+        former[0] = 1;
+        former.drain(64..88);
+        assert_eq!(Pauses::from_octets(&former), Some(Pauses { steadiness: None, ..pauses }));
     }
 
     #[test]
@@ -367,6 +417,7 @@ mod tests {
         assert_eq!(Pauses::from_octets(&[]), None);
         assert_eq!(Pauses::from_octets(&[VERSION; 63]), None);
         assert_eq!(Pauses::from_octets(&[VERSION; 66]), None);
+        assert_eq!(Pauses::from_octets(&[VERSION; 90]), None);
         assert_eq!(Pauses::from_octets(&[9; 64]), None);
     }
 }

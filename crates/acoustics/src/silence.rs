@@ -3,6 +3,7 @@ use std::sync::LazyLock;
 use bellwether_rtp::g711::Law;
 use bellwether_rtp::g722::LowerBand;
 
+use crate::course::Course;
 use crate::levels::{FULL_SCALE, LOUDEST, bin_of, papers_bin};
 use crate::pauses::{Pauses, select};
 use crate::{CodeHistogram, Coding};
@@ -59,6 +60,7 @@ pub struct SilenceAnalysis {
     observed: u32,
     bins: Vec<Bin>,
     constants: Constants,
+    course: Course,
 }
 
 /// Packets that repeat one code word: muted and digitally silent senders.
@@ -178,6 +180,7 @@ impl SilenceAnalysis {
             observed: 0,
             bins: Vec::new(),
             constants: Constants::default(),
+            course: Course::default(),
         }
     }
 
@@ -216,9 +219,12 @@ impl SilenceAnalysis {
             }
             return;
         }
-        let Some((squares, sum)) = moments_if_quiet(self.coding.law(), codes) else { return };
+        let Some((squares, sum)) = moments_if_quiet(self.coding.law(), codes) else {
+            return self.course.loud();
+        };
         let energy = squares as f64 / samples / FULL_SCALE;
         let mean = sum as f64 / samples;
+        self.course.quiet(energy - (mean / 32768.0).powi(2));
         let law = self.coding.law();
         if let Some(bin) = self.bin(energy, mean / 32768.0)
             && bin.is_looked_at()
@@ -261,7 +267,9 @@ impl SilenceAnalysis {
     /// packets.
     #[must_use]
     pub fn pauses(&self) -> Option<Pauses> {
-        select(self.coding, self.observed, &self.bins, self.constants)
+        let pauses = select(self.coding, self.observed, &self.bins, self.constants)?;
+        let steadiness = if pauses.is_digital { None } else { self.course.steadiness(self.observed) };
+        Some(Pauses { steadiness, ..pauses })
     }
 
     /// True if [`Self::pauses`] is accurate enough to report before the window ends.

@@ -13,6 +13,8 @@ use crate::outcome::Failure;
 pub(crate) struct Needs<'a> {
     /// The captures to read.
     pub(crate) captures: Vec<PathBuf>,
+    /// Files that are read again on request, beside the configuration. Other files may stand in their places then.
+    pub(crate) reads_again: Vec<PathBuf>,
     /// A folder to write to, beside the database's.
     pub(crate) writes: Option<PathBuf>,
     /// True if the run opens sockets, and reads the configuration and its files again on request.
@@ -36,7 +38,7 @@ pub(crate) fn close(
         None => None,
         Some(name) => Some(User::named(name).map_err(|e| Failure::Usage(format!("sense.user: {e}")))?),
     };
-    let mut reads_again = Vec::new();
+    let mut reads_again = needs.reads_again;
     if needs.is_lasting {
         reads_again.extend(common.config.clone());
         reads_again.extend(files_of(&config.alerts));

@@ -28,6 +28,7 @@ pub(crate) fn run(common: &Common, args: &McpArgs) -> Result<Exit, Failure> {
     let stop = Stop::on_signals()?;
     let needs = Needs {
         captures: common.signatures.iter().chain(&common.stir_certs).cloned().collect(),
+        reads_again: Vec::new(),
         writes: None,
         is_lasting: false,
         // The sensor's socket answers about scores.

@@ -24,6 +24,7 @@ pub(crate) fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
     });
     let needs = Needs {
         captures: captures.collect(),
+        reads_again: Vec::new(),
         writes: None,
         is_lasting: false,
         is_networked: !config.alerts.receivers.is_empty(),

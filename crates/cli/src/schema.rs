@@ -288,6 +288,7 @@ fn structure(report: Report, column: &str) -> Value {
             ("digital", bool()),
             ("constant_packets", int()),
             ("transcoded", bool()),
+            ("surroundings", nullable(text())),
             ("codes", counts()),
         ]),
         (Report::Streams, "class_set") => {

@@ -40,6 +40,7 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     // An attacker who controls the parsers of hostile traffic must find no secrets. Threads inherit this.
     let needs = Needs {
         captures: Vec::new(),
+        reads_again: Vec::new(),
         writes: config.ring_folder(),
         is_lasting: true,
         is_networked: true,
@@ -89,6 +90,7 @@ pub(crate) fn follow(common: &Common, paths: &[PathBuf]) -> Result<Exit, Failure
     let ring = Ring::prepare(common, &config)?;
     let needs = Needs {
         captures: paths.to_vec(),
+        reads_again: Vec::new(),
         writes: config.ring_folder(),
         is_lasting: true,
         is_networked: true,

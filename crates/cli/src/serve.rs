@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bellwether_answers::{Change, Desk, Performer, Question, RemoteDesk, Reply, socket_path};
-use bellwether_app::{DatabaseHold, Desks, Installation, InstallationKey, Stop, now};
+use bellwether_app::{DatabaseHold, Desks, Hangup, Installation, InstallationKey, Stop, now};
 use bellwether_base::Timestamp;
 use bellwether_enrich::{Privacy, Tokeniser};
 use bellwether_recorder::Recorder;
 use bellwether_serve::{
-    IsOwn, MakeDesk, NewToken, RedirectDoor, Scopes, ServeError, ServeOptions, Server, TokensIn,
+    IsOwn, MakeDesk, NewToken, RedirectDoor, Renew, Renewed, Scopes, ServeError, ServeOptions, Server,
+    TokensIn,
 };
 use bellwether_store::Effects;
 
@@ -33,7 +34,7 @@ pub(crate) fn run(common: &Common, args: &ServeArgs) -> Result<Exit, Failure> {
     }
     let config = Config::load(common.config.as_deref())?;
     let listen = args.listen.unwrap_or(config.serve.listen);
-    let stop = Stop::on_signals()?;
+    let (stop, hangup) = (Stop::on_signals()?, Hangup::watch()?);
     if let Some(time) = args.duration {
         stop.after(time)?;
     }
@@ -47,7 +48,8 @@ pub(crate) fn run(common: &Common, args: &ServeArgs) -> Result<Exit, Failure> {
     };
     let sensor = socket_path(&common.db).filter(|path| answers(path));
     let needs = Needs {
-        captures: config
+        captures: Vec::new(),
+        reads_again: config
             .tls()
             .into_iter()
             .flat_map(|tls| {
@@ -66,10 +68,10 @@ pub(crate) fn run(common: &Common, args: &ServeArgs) -> Result<Exit, Failure> {
             let tokeniser = tokeniser(common, &config)?;
             let make: MakeDesk = Box::new(move || Ok(Box::new(RemoteDesk::new(path.clone()))));
             let mut options = options(common, &config, &tokeniser, make, true)?;
-            options.redirect = redirect;
+            (options.redirect, options.renew) = (redirect, renewal(common, hangup));
             serve(socket, options, &stop, "beside the sensor")
         }
-        None => over_database(common, &config, (socket, redirect), &stop),
+        None => over_database(common, &config, (socket, redirect, renewal(common, hangup)), &stop),
     }
 }
 
@@ -77,7 +79,7 @@ pub(crate) fn run(common: &Common, args: &ServeArgs) -> Result<Exit, Failure> {
 fn over_database(
     common: &Common,
     config: &Config,
-    (socket, redirect): (std::net::TcpListener, Option<RedirectDoor>),
+    (socket, redirect, renew): (std::net::TcpListener, Option<RedirectDoor>, Renew),
     stop: &Stop,
 ) -> Result<Exit, Failure> {
     DatabaseHold::check(&common.db)?;
@@ -91,7 +93,7 @@ fn over_database(
     };
     let make: MakeDesk = Box::new(move || Ok(Box::new(desks.desk()?) as Box<dyn Desk>));
     let mut options = options(common, config, &tokeniser, make, false)?;
-    options.redirect = redirect;
+    (options.redirect, options.renew) = (redirect, renew);
     let is_over = std::sync::atomic::AtomicBool::new(false);
     let (db, is_over) = (&common.db, &is_over);
     std::thread::scope(|scope| {
@@ -166,6 +168,7 @@ fn options(
         host_names: config.serve.host_names.clone(),
         requests_per_second: config.serve.requests_per_second,
         redirect: None,
+        renew: Box::new(|| None),
         make_desk,
         open_reader: reader_opener(common, config)?,
         tokens_of: Box::new(move |clear| performer.tokens_of(clear)),
@@ -177,6 +180,17 @@ fn options(
         db: common.db.clone(),
         version: env!("CARGO_PKG_VERSION"),
         is_beside_sensor,
+    })
+}
+
+/// Reads certificates and logins again after SIGHUP.
+fn renewal(common: &Common, hangup: Hangup) -> Renew {
+    let path = common.config.clone();
+    Box::new(move || {
+        hangup.take().then(|| {
+            let config = Config::load(path.as_deref()).map_err(|e| e.to_string())?;
+            Ok(Renewed { tls: config.tls(), access: config.access() })
+        })
     })
 }
 

@@ -281,6 +281,38 @@ fn login_opens_what_the_scope_says_and_forms_need_their_secret() {
 }
 
 #[test]
+fn logins_are_read_again_and_a_wrong_configuration_changes_nothing() {
+    let room = campaigns();
+    let ((first, first_lines), (second, second_lines)) =
+        (new_token(&room, "first", "read"), new_token(&room, "second", "read"));
+    let lines =
+        |text: &str| text.lines().skip_while(|line| !line.starts_with("[[")).collect::<Vec<_>>().join("\n");
+    room.write("c.toml", lines(&first_lines).as_bytes());
+    let served = Served::start(&room, &["--config", "c.toml"]);
+    let status = |token: &str| {
+        served.send(&format!("GET /metrics HTTP/1.1\r\nAuthorization: Bearer {token}"), b"").status
+    };
+    // The server looks for the signal several times a second.
+    let becomes = |token: &str, expected: u16| {
+        (0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            status(token) == expected
+        })
+    };
+    assert_eq!([status(&first), status(&second)], [200, 401]);
+    room.write("c.toml", lines(&second_lines).as_bytes());
+    served.hang_up();
+    assert!(becomes(&second, 200) && status(&first) == 401);
+    // Neither a broken file nor the end of all logins opens or closes anything.
+    for wrong in ["[serve", "[serve]\n"] {
+        room.write("c.toml", wrong.as_bytes());
+        served.hang_up();
+        std::thread::sleep(Duration::from_secs(1));
+        assert_eq!([status(&second), status(&first)], [200, 401], "{wrong}");
+    }
+}
+
+#[test]
 fn an_open_address_needs_tls_and_login() {
     let room = campaigns();
     let refused = room.expect(2, &["--db", "x.db", "serve", "--listen", "0.0.0.0:0"]);

@@ -65,7 +65,7 @@ impl Lessons {
 /// True if a stream's noise can teach a class: there is enough of it, and it is the device's own.
 #[must_use]
 pub fn can_teach(pauses: &Pauses) -> bool {
-    pauses.packets >= MIN_PACKETS && !pauses.is_transcoded()
+    pauses.packets >= MIN_PACKETS && !pauses.is_transcoded() && pauses.surroundings().is_none()
 }
 
 /// The class by the User-Agent: the named product, if the structure agrees.
@@ -94,6 +94,7 @@ pub(crate) mod tests {
             crossings: 0.5,
             hum: 0.0,
             codes: Vec::new(),
+            steadiness: None,
         }
     }
 

@@ -13,6 +13,8 @@ pub struct StreamSilence {
     pub codec: Option<String>,
     /// True if some packets were quiet.
     pub has_quiet_packets: bool,
+    /// True if the sender sent comfort noise (RFC 3389) instead of its pauses.
+    pub has_comfort_noise: bool,
 }
 
 /// The reason why a stream has no device class.
@@ -26,6 +28,8 @@ pub enum NoStreamClass {
     TooLittleSilence,
     /// No packet was quiet.
     NoSilence,
+    /// There is too little silence, because the sender sent comfort noise (RFC 3389) instead.
+    ComfortNoise,
     /// The samples were transcoded on the way: the noise is another device's too.
     Transcoded,
     /// The noise is of no class.
@@ -41,6 +45,7 @@ impl NoStreamClass {
             Self::NoNoise(reason) => reason.clone(),
             Self::TooLittleSilence => "too_little_silence".to_owned(),
             Self::NoSilence => "no_silence".to_owned(),
+            Self::ComfortNoise => "comfort_noise".to_owned(),
             Self::Transcoded => "transcoded".to_owned(),
             Self::NoClass(reason) => reason.words(),
         }
@@ -65,6 +70,7 @@ pub fn stream_class(silence: StreamSilence, classes: &Classes) -> StreamClass {
                 NoStreamClass::CodecUnsupported(codec)
             }
             (Some(reason), _) => NoStreamClass::NoNoise(reason),
+            (None, _) if silence.has_comfort_noise => NoStreamClass::ComfortNoise,
             (None, _) if silence.has_quiet_packets => NoStreamClass::TooLittleSilence,
             (None, _) => NoStreamClass::NoSilence,
         };
@@ -73,6 +79,7 @@ pub fn stream_class(silence: StreamSilence, classes: &Classes) -> StreamClass {
     let found = classes.compare(&pauses);
     let class = found.result.map_err(|reason| match reason {
         NoClass::UnlikeAll if pauses.is_transcoded() => NoStreamClass::Transcoded,
+        NoClass::TooLittleSilence if silence.has_comfort_noise => NoStreamClass::ComfortNoise,
         reason => NoStreamClass::NoClass(reason),
     });
     StreamClass { class, set: found.set }
@@ -80,6 +87,8 @@ pub fn stream_class(silence: StreamSilence, classes: &Classes) -> StreamClass {
 
 #[cfg(test)]
 mod tests {
+    use bellwether_acoustics::Steadiness;
+
     use super::*;
     use crate::classes::tests::pauses;
 
@@ -92,6 +101,14 @@ mod tests {
             why(StreamSilence { has_quiet_packets: true, ..StreamSilence::default() }),
             "too_little_silence"
         );
+        assert_eq!(
+            why(StreamSilence {
+                has_quiet_packets: true,
+                has_comfort_noise: true,
+                ..StreamSilence::default()
+            }),
+            "comfort_noise"
+        );
         let unsupported = StreamSilence {
             reason: Some("codec_unsupported".to_owned()),
             codec: Some("opus".to_owned()),
@@ -100,5 +117,10 @@ mod tests {
         assert_eq!(why(unsupported), "codec_unsupported: opus");
         let heard = StreamSilence { pauses: Some(pauses(100, 4.0)), ..StreamSilence::default() };
         assert_eq!(why(heard), "no_classes_learned");
+        let unsteady = |moves| Some(Steadiness { beside: 0.7, beside_speech: 0.7, moves });
+        for (moves, reason) in [(0.6, "room"), (0.1, "gain_control")] {
+            let pauses = Pauses { steadiness: unsteady(moves), ..pauses(100, 4.0) };
+            assert_eq!(why(StreamSilence { pauses: Some(pauses), ..StreamSilence::default() }), reason);
+        }
     }
 }

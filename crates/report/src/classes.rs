@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_acoustics::{Classes, Coding, FEATURES, Mode, Pauses, feature_name};
+use bellwether_acoustics::{Classes, Coding, FEATURES, Mode, Pauses, Unsteady, feature_name};
 use bellwether_devices::{StreamSilence, stream_class};
 use bellwether_store::StoreError;
 use rusqlite::Row;
@@ -132,6 +132,7 @@ pub(crate) fn class_columns(row: &Row<'_>, classes: &Classes) -> Result<[Value; 
         reason: row.get("silence_reason")?,
         codec: row.get("codec")?,
         has_quiet_packets: row.get::<_, Option<i64>>("silence_packets")?.is_some(),
+        has_comfort_noise: row.get::<_, i64>("comfort_noise")? > 0,
     };
     let named = |mode: String| (!mode.is_empty()).then_some(mode);
     let found = stream_class(silence, classes);
@@ -171,6 +172,7 @@ pub(crate) fn shown_pauses(pauses: &Pauses) -> Map<String, Value> {
         "digital": pauses.is_digital,
         "constant_packets": pauses.constant.0,
         "transcoded": pauses.is_transcoded(),
+        "surroundings": pauses.surroundings().map(Unsteady::name),
         "codes": codes,
     });
     shown.as_object().cloned().unwrap_or_default()

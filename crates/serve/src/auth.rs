@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -144,11 +144,35 @@ struct Session {
     began: Instant,
 }
 
-/// All clients that may log in, and the sessions of browsers.
-pub(crate) struct Clients {
-    /// By hash: tokens and certificates.
+/// Names and scopes by hash: of tokens, and of certificates.
+struct Logins {
     tokens: BTreeMap<String, (String, Scopes)>,
     certificates: BTreeMap<String, (String, Scopes)>,
+}
+
+impl Logins {
+    fn new(access: &[Access]) -> Self {
+        let of = |is_certificate: bool| {
+            let these = access.iter().filter(|one| one.is_certificate == is_certificate);
+            these.map(|one| (one.sha256.to_ascii_lowercase(), (one.name.clone(), one.scopes))).collect()
+        };
+        Self { tokens: of(false), certificates: of(true) }
+    }
+
+    /// True if somebody of that name still has these scopes.
+    fn have(&self, identity: &Identity) -> bool {
+        self.tokens
+            .values()
+            .chain(self.certificates.values())
+            .any(|(name, scopes)| *name == identity.name && *scopes == identity.scopes)
+    }
+}
+
+/// All clients that may log in, and the sessions of browsers.
+pub(crate) struct Clients {
+    logins: RwLock<Logins>,
+    /// True if there is a login. It stays as it was at the start.
+    is_login_on: bool,
     /// By hash of the cookie.
     sessions: Mutex<BTreeMap<String, Session>>,
     /// The secret of forms where login is off.
@@ -157,15 +181,23 @@ pub(crate) struct Clients {
 
 impl Clients {
     pub(crate) fn new(access: &[Access]) -> Self {
-        let of = |is_certificate: bool| {
-            let these = access.iter().filter(|one| one.is_certificate == is_certificate);
-            these.map(|one| (one.sha256.to_ascii_lowercase(), (one.name.clone(), one.scopes))).collect()
-        };
-        Self { tokens: of(false), certificates: of(true), sessions: Mutex::default(), csrf: random_text() }
+        Self {
+            logins: RwLock::new(Logins::new(access)),
+            is_login_on: !access.is_empty(),
+            sessions: Mutex::default(),
+            csrf: random_text(),
+        }
     }
 
-    pub(crate) fn is_login_on(&self) -> bool {
-        !self.tokens.is_empty() || !self.certificates.is_empty()
+    /// Takes other logins. Sessions of those who lost theirs, or a scope, end.
+    pub(crate) fn replace(&self, access: &[Access]) {
+        let logins = Logins::new(access);
+        self.sessions().retain(|_, session| logins.have(&session.identity));
+        *self.logins.write().unwrap_or_else(PoisonError::into_inner) = logins;
+    }
+
+    pub(crate) const fn is_login_on(&self) -> bool {
+        self.is_login_on
     }
 
     /// Everyone on the loopback interface, where login is off.
@@ -175,12 +207,12 @@ impl Clients {
 
     /// The client with a bearer token. Hashes are compared, so that the time of the comparison says nothing about the token.
     pub(crate) fn by_token(&self, token: &str) -> Option<Identity> {
-        self.tokens.get(&sha256(token.as_bytes())).map(of_access)
+        self.logins().tokens.get(&sha256(token.as_bytes())).map(of_access)
     }
 
     /// The client with a certificate, whose chain was checked before.
     pub(crate) fn by_certificate(&self, der: &[u8]) -> Option<Identity> {
-        self.certificates.get(&sha256(der)).map(of_access)
+        self.logins().certificates.get(&sha256(der)).map(of_access)
     }
 
     /// The client of a session's cookie.
@@ -193,10 +225,12 @@ impl Clients {
         sessions.get(&key).map(|session| session.identity.clone())
     }
 
-    /// True until the client's session ends. A client without a session stays as long as its connection.
+    /// True until the client's session ends. A client without a session stays as long as its login.
     pub(crate) fn is_still_in(&self, identity: &Identity) -> bool {
-        !identity.is_session
-            || identity.csrf == self.csrf
+        if !identity.is_session {
+            return self.logins().have(identity);
+        }
+        identity.csrf == self.csrf
             || self.sessions().values().any(|session| {
                 session.identity.csrf == identity.csrf && session.began.elapsed() <= SESSION_LASTS
             })
@@ -218,6 +252,10 @@ impl Clients {
     /// Ends a session.
     pub(crate) fn end_session(&self, cookie: &str) {
         self.sessions().remove(&sha256(cookie.as_bytes()));
+    }
+
+    fn logins(&self) -> std::sync::RwLockReadGuard<'_, Logins> {
+        self.logins.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sessions(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Session>> {
@@ -253,6 +291,26 @@ mod tests {
             assert_eq!(clients.by_token(wrong), None, "{wrong}");
         }
         assert_eq!(clients.by_certificate(token.as_bytes()), None, "a token is no certificate");
+    }
+
+    #[test]
+    fn who_loses_a_login_or_a_scope_is_out_at_once() {
+        let (clients, token) = clients();
+        let identity = clients.by_token(&token).unwrap();
+        let cookie = clients.begin_session(identity.clone());
+        let access = |scopes: &str| Access {
+            name: "pbx".into(),
+            sha256: sha256(token.as_bytes()),
+            is_certificate: false,
+            scopes: scopes.parse().unwrap(),
+        };
+        clients.replace(&[access("score")]);
+        assert!(clients.is_still_in(&identity) && clients.by_cookie(&cookie).is_some());
+        clients.replace(&[access("read")]);
+        assert!(clients.by_token(&token).unwrap().scopes.has(Scope::Read));
+        assert!(!clients.is_still_in(&identity) && clients.by_cookie(&cookie).is_none());
+        clients.replace(&[Access { name: "other".into(), sha256: "0".repeat(64), ..access("read") }]);
+        assert_eq!(clients.by_token(&token), None);
     }
 
     #[test]

@@ -44,7 +44,7 @@ mod tls;
 pub use auth::{NewToken, Scope, Scopes};
 pub use mcp::{McpOptions, serve_stdio};
 pub use options::{
-    Access, IsOwn, MakeDesk, OpenReader, ServeError, ServeOptions, TlsFiles, TokensIn, TryOut,
+    Access, IsOwn, MakeDesk, OpenReader, Renew, Renewed, ServeError, ServeOptions, TlsFiles, TokensIn, TryOut,
 };
 pub use redirect::{RedirectDoor, RedirectRules};
 pub use server::Server;

@@ -28,6 +28,17 @@ pub(crate) type TokensOf = Box<dyn Fn(&str) -> Vec<String> + Send + Sync>;
 /// True for addresses of the site, its trunks and its subscribers.
 pub type IsOwn = dyn Fn(IpAddr) -> bool + Send + Sync;
 
+/// The part of the options that may change while the server runs.
+pub struct Renewed {
+    /// TLS. Whether there is any stays as at the start.
+    pub tls: Option<TlsFiles>,
+    /// Who may log in. Whether there is a login stays as at the start.
+    pub access: Vec<Access>,
+}
+
+/// Asks whether the options shall be read again: none if not, else what was read or why it cannot be.
+pub type Renew = Box<dyn FnMut() -> Option<Result<Renewed, String>> + Send>;
+
 /// A failure of the server.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -72,6 +83,8 @@ pub struct ServeOptions {
     pub tls: Option<TlsFiles>,
     /// Who may log in. Without anybody, everyone on the loopback interface may do everything.
     pub access: Vec<Access>,
+    /// Options that are read again at run time.
+    pub renew: Renew,
     /// Further names of the server in the Host header, beside its addresses and `localhost`.
     pub host_names: Vec<String>,
     /// Requests per second of one client, of each access and of each address.

@@ -28,7 +28,9 @@ use crate::options::check;
 use crate::patient::Patient;
 use crate::readers::Readers;
 use crate::state::{Numbers, State};
-use crate::{Access, RedirectDoor, ServeError, ServeOptions, TlsFiles, mcp, metrics, pages, tls};
+use crate::{
+    Access, RedirectDoor, Renew, Renewed, ServeError, ServeOptions, TlsFiles, mcp, metrics, pages, tls,
+};
 
 /// Threads that answer about scores, and threads that read for pages.
 const DESKS: usize = 2;
@@ -57,6 +59,7 @@ pub struct Server {
     has_agents: bool,
     state: Arc<State>,
     redirect: Option<RedirectDoor>,
+    renew: Renew,
 }
 
 impl Server {
@@ -111,7 +114,8 @@ impl Server {
             version: options.version,
             metrics: Default::default(),
         };
-        Ok(Self { socket, acceptor, has_agents, state: Arc::new(state), redirect: options.redirect })
+        let (redirect, renew) = (options.redirect, options.renew);
+        Ok(Self { socket, acceptor, has_agents, state: Arc::new(state), redirect, renew })
     }
 
     /// The address that clients use.
@@ -130,7 +134,7 @@ impl Server {
         let url = self.url();
         let wrong = |e| ServeError::Io("no runtime".to_owned(), e);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(wrong)?;
-        let Self { socket, acceptor, has_agents, state, redirect } = self;
+        let Self { socket, mut acceptor, has_agents, state, redirect, mut renew } = self;
         runtime.block_on(async move {
             let socket = TcpListener::from_std(socket).map_err(wrong)?;
             let router = router(&state, has_agents);
@@ -141,6 +145,9 @@ impl Server {
             }
             is_ready(&url);
             while !stop.load(Ordering::Relaxed) {
+                if let Some(renewed) = renew() {
+                    take(renewed, &mut acceptor, &state);
+                }
                 let accepted = tokio::time::timeout(LOOKS_EVERY, socket.accept()).await;
                 let Ok(accepted) = accepted else { continue };
                 let Ok((stream, address)) = accepted else {
@@ -172,6 +179,26 @@ impl Server {
         })?;
         runtime.shutdown_timeout(Duration::from_secs(1));
         Ok(())
+    }
+}
+
+/// Takes other options, all or none. Connections that are open go on.
+fn take(renewed: Result<Renewed, String>, acceptor: &mut Option<TlsAcceptor>, state: &State) {
+    let taken = renewed.and_then(|new| {
+        if new.tls.is_some() != acceptor.is_some() {
+            return Err("TLS is turned on and off by a restart only".to_owned());
+        }
+        if new.access.is_empty() == state.clients.is_login_on() {
+            return Err("login is turned on and off by a restart only".to_owned());
+        }
+        let tls = new.tls.as_ref().map(tls::config).transpose().map_err(|e| e.to_string())?;
+        *acceptor = tls.map(TlsAcceptor::from);
+        state.clients.replace(&new.access);
+        Ok(new.access.len())
+    });
+    match taken {
+        Ok(logins) => tracing::warn!(logins, "certificates and logins were read again"),
+        Err(why) => tracing::warn!("certificates and logins stay as they were: {why}"),
     }
 }
 

@@ -3,6 +3,7 @@
 use bellwether_rtp::g711::Law;
 
 use crate::Rng;
+use crate::surroundings::{Sound, Surroundings};
 
 /// The noise of a device in one of its modes.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -139,8 +140,22 @@ pub fn spoken_call(
     impairment: Impairment,
     rng: &mut Rng,
 ) -> Vec<Vec<u8>> {
+    spoken_call_in(Surroundings::Quiet, device, speaker, law, seconds, impairment, rng)
+}
+
+/// The same in surroundings that the microphone hears, too.
+pub fn spoken_call_in(
+    surroundings: Surroundings,
+    device: DeviceMode,
+    speaker: Speaker,
+    law: Law,
+    seconds: usize,
+    impairment: Impairment,
+    rng: &mut Rng,
+) -> Vec<Vec<u8>> {
     let mut voice = Voice::new(speaker);
     let mut noise = Noise::new(device);
+    let mut around = Sound::drawn(surroundings, rng);
     let mut quiet_for = 0;
     let other = if law == Law::Mu { Law::A } else { Law::Mu };
     let mut out = Vec::new();
@@ -150,7 +165,9 @@ pub fn spoken_call(
             .map(|_| {
                 let speech = voice.sample(rng);
                 is_heard |= speech.abs() > 1e-3;
-                let sample = (32768.0 * (speech + noise.sample(rng))).round().clamp(-32767.0, 32767.0) as i16;
+                let gain = around.gain(speech.abs() > 1e-3);
+                let heard = gain * (speech + around.sample(rng) + noise.sample(rng));
+                let sample = (32768.0 * heard).round().clamp(-32767.0, 32767.0) as i16;
                 if impairment.is_transcoded {
                     law.encode(other.linear()[usize::from(other.encode(sample))])
                 } else {
@@ -168,7 +185,7 @@ pub fn spoken_call(
 }
 
 /// Syllables: a few harmonics of the pitch under an envelope that rises and falls, in phrases with pauses between.
-struct Voice {
+pub(crate) struct Voice {
     speaker: Speaker,
     time: f64,
     /// Start, length and loudness of the present syllable.
@@ -180,12 +197,12 @@ struct Voice {
 const RATE: f64 = 8000.0;
 
 impl Voice {
-    fn new(speaker: Speaker) -> Self {
+    pub(crate) fn new(speaker: Speaker) -> Self {
         // A call begins with some silence, while the other side answers.
         Self { speaker, time: 0.0, syllable: (0.0, 0.0, 0.0), phrase_ends: 0.0, begins_at: 0.6 }
     }
 
-    fn sample(&mut self, rng: &mut Rng) -> f64 {
+    pub(crate) fn sample(&mut self, rng: &mut Rng) -> f64 {
         self.time += 1.0 / RATE;
         if self.time < self.begins_at {
             return 0.0;

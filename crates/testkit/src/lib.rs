@@ -34,6 +34,7 @@ mod rng;
 mod runs;
 mod schema;
 mod sound;
+mod surroundings;
 mod syllables;
 mod world;
 
@@ -42,7 +43,7 @@ pub use capture::{
     write_pcap,
 };
 pub use clock::{Cycle, Delay, Discipline, Timer};
-pub use device::{DeviceMode, Impairment, PAPERS_DEVICES, Speaker, spoken_call, voiced_call};
+pub use device::{DeviceMode, Impairment, PAPERS_DEVICES, Speaker, spoken_call, spoken_call_in, voiced_call};
 pub use dialogue::{Agent, Call, Registration, Talk};
 pub use draw::Draw;
 pub use flood::Flood;
@@ -54,5 +55,6 @@ pub use rng::Rng;
 pub use runs::{chosen, first_seed};
 pub use schema::violations;
 pub use sound::{Microphone, Voice};
+pub use surroundings::Surroundings;
 pub use syllables::spoken_syllables;
 pub use world::{Kind as WorldKind, Media as WorldMedia, WORLD_CONFIG, World, WorldOptions};

@@ -11,7 +11,7 @@ use super::{Room, Running, text};
 
 /// A server that runs, and its address.
 pub(crate) struct Served {
-    _running: Running,
+    running: Running,
     pub(crate) address: SocketAddr,
 }
 
@@ -50,7 +50,13 @@ impl Served {
         };
         // What follows on standard error must not block the server.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { _running: running, address: url.parse().unwrap() }
+        Self { running, address: url.parse().unwrap() }
+    }
+
+    /// Asks the server to read certificates and logins again.
+    pub(crate) fn hang_up(&self) {
+        let id = rustix::process::Pid::from_raw(self.running.id() as i32).unwrap();
+        rustix::process::kill_process(id, rustix::process::Signal::HUP).unwrap();
     }
 
     pub(crate) fn send(&self, head: &str, body: &[u8]) -> Answered {

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "an example's main")]
 
 mod plain;
+mod surroundings;
 mod world;
 
 use bellwether_acoustics::{Classes, Comparison};
@@ -144,10 +145,10 @@ fn main() {
     let mut arguments = std::env::args().skip(1).filter_map(|text| text.parse::<u64>().ok());
     let (first, worlds) = (arguments.next().unwrap_or(1), arguments.next().unwrap_or(6));
     let seeds: Vec<u64> = (first..first + worlds).collect();
-    let (even, odd) = seeds.split_at(seeds.len() / 2);
+    let (first, second) = seeds.split_at(seeds.len() / 2);
     let made = std::thread::scope(|scope| {
-        let other = scope.spawn(|| even.iter().map(|seed| World::new(*seed)).collect::<Vec<_>>());
-        let mut all: Vec<World> = odd.iter().map(|seed| World::new(*seed)).collect();
+        let other = scope.spawn(|| second.iter().map(|seed| World::new(*seed)).collect::<Vec<_>>());
+        let mut all: Vec<World> = first.iter().map(|seed| World::new(*seed)).collect();
         all.extend(other.join().unwrap_or_default());
         all
     });
@@ -165,6 +166,8 @@ fn main() {
         let all: Vec<Claim> = made.iter().flat_map(|world| claims(world, calls, wrong)).collect();
         println!("{}", row(name, &all));
     }
+    println!();
+    surroundings::print(&made, &seeds);
     let (right, all, strange, strangers) = plain::nearest(&made, 3);
     println!(
         "\nThe paper's rule, three calls: {:.1} % right, {:.1} % of strangers accepted.",

@@ -2,7 +2,7 @@
 
 use bellwether_acoustics::{Pauses, SilenceAnalysis};
 use bellwether_rtp::g711::Law;
-use bellwether_testkit::{DeviceMode, Impairment, Rng, Speaker, spoken_call};
+use bellwether_testkit::{DeviceMode, Impairment, Rng, Speaker, Surroundings, spoken_call_in};
 
 /// Calls that teach a device, and that test it.
 const LESSONS: usize = 10;
@@ -115,7 +115,14 @@ fn is_alike(one: &Model, other: &Model) -> bool {
         && (a.hum - b.hum).abs() < 0.1
 }
 
-fn call(model: &Model, unit: DeviceMode, is_digital: bool, law: Law, rng: &mut Rng) -> Option<Pauses> {
+fn call(
+    model: &Model,
+    unit: DeviceMode,
+    is_digital: bool,
+    surroundings: Surroundings,
+    law: Law,
+    rng: &mut Rng,
+) -> Option<Pauses> {
     let mut own = unit.call(rng);
     own.gain *= (model.wander * rng.normal()).exp();
     if is_digital {
@@ -127,10 +134,14 @@ fn call(model: &Model, unit: DeviceMode, is_digital: bool, law: Law, rng: &mut R
         is_transcoded: false,
     };
     let mut analysis = SilenceAnalysis::new(law);
-    spoken_call(own, Speaker::drawn(rng), law, SECONDS, how, rng)
+    spoken_call_in(surroundings, own, Speaker::drawn(rng), law, SECONDS, how, rng)
         .iter()
         .for_each(|packet| analysis.packet(packet));
     analysis.pauses()
+}
+
+const fn law_of(seed: u64) -> Law {
+    if seed.is_multiple_of(2) { Law::A } else { Law::Mu }
 }
 
 /// Calls of one device: the first ones of three units, the others of further units.
@@ -144,16 +155,31 @@ fn calls(model: &Model, first: usize, more: usize, law: Law, rng: &mut Rng) -> V
             Pausing::Digital => true,
             Pausing::Mixed => number % 2 == 1,
         };
-        out.push(call(model, unit, is_digital, law, rng));
+        out.push(call(model, unit, is_digital, Surroundings::Quiet, law, rng));
     }
     out
 }
 
 impl World {
+    /// Calls of the taught devices with noise in some surroundings: the number of the device, and its pauses.
+    pub(crate) fn calls_in(&self, surroundings: Surroundings, seed: u64) -> Vec<(usize, Option<Pauses>)> {
+        let mut rng = Rng::new(seed * 104_729 + surroundings as u64);
+        let law = law_of(seed);
+        let with_noise = self.taught.iter().enumerate().filter(|(_, of)| of.model.pausing == Pausing::Noise);
+        let mut out = Vec::new();
+        for (number, device) in with_noise {
+            for _ in 0..2 {
+                let unit = device.model.noise.unit(&mut rng);
+                out.push((number, call(&device.model, unit, false, surroundings, law, &mut rng)));
+            }
+        }
+        out
+    }
+
     /// The world of a seed.
     pub(crate) fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed * 7919 + 13);
-        let law = if seed.is_multiple_of(2) { Law::A } else { Law::Mu };
+        let law = law_of(seed);
         let mut models: Vec<(String, Model)> = Vec::new();
         for maker in 0..8 {
             let mut model = founder(&mut rng);
