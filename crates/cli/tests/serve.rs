@@ -354,6 +354,24 @@ fn pages_answer_and_strangers_get_errors() {
     ] {
         assert_eq!(served.get(path).status, status, "{path}");
     }
+    // A misspelt filter shows no page, rather than all rows.
+    for (path, field) in [
+        ("/calls?dispositon=quarantine", "dispositon"),
+        ("/calls?disposition=bad", "disposition"),
+        ("/calls?answered=maybe", "answered"),
+        ("/calls?since=yesterday", "since"),
+        ("/calls?max_score=low", "max_score"),
+        ("/calls?after=x", "after"),
+        ("/incidents?before=x", "before"),
+        ("/audit?before=x", "before"),
+        ("/fingerprints?skip=-1", "skip"),
+        ("/losses?x=1", "x"),
+    ] {
+        let answered = served.get(path);
+        assert_eq!(answered.status, 400, "{path}");
+        assert!(answered.body.contains(&format!("&quot;{field}&quot;")), "{path}: {}", answered.body);
+    }
+    assert_eq!(served.get("/api/v1/lists/block?kin=address").json()["field"], json!("kin"));
     let json = "Content-Type: application/json";
     for (head, body, status) in [
         (format!("POST /api/v1/score HTTP/1.1\r\n{json}"), b"{".to_vec(), 400),

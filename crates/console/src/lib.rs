@@ -121,5 +121,5 @@ pub fn page(
     lookup: &dyn Lookup,
     request: &PageRequest<'_>,
 ) -> Result<Answer, StoreError> {
-    route::answer(&context::Context { reports: *reports, lookup, request })
+    route::answer(&context::Context::new(*reports, lookup, request))
 }

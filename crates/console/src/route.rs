@@ -12,8 +12,6 @@ pub(crate) enum Rendered {
     Picture(String),
     /// There is no such thing: its kind.
     Missing(&'static str),
-    /// The request is wrong, and why.
-    Wrong(&'static str),
 }
 
 /// Renders the page of a request.
@@ -22,17 +20,22 @@ pub(crate) fn answer(context: &Context<'_>) -> Result<Answer, StoreError> {
     // A promise that nobody writes may have been broken meanwhile.
     context.reports.reader().is_whole()?;
     let session = context.session();
+    let is_fragment = context.query("fragment") == Some("1");
+    let misread = match rendered {
+        Rendered::Page(_) | Rendered::Picture(_) => context.misread(),
+        Rendered::Missing(_) => None,
+    };
+    if let Some(why) = misread {
+        return Ok(Answer::BadRequest(document(session, &error("Bad request", &why))));
+    }
     Ok(match rendered {
-        Rendered::Page(page) if context.query("fragment") == Some("1") => {
-            Answer::Html(page.body.into_string())
-        }
+        Rendered::Page(page) if is_fragment => Answer::Html(page.body.into_string()),
         Rendered::Page(page) => Answer::Html(document(session, &page)),
         Rendered::Picture(svg) => Answer::Svg(svg),
         Rendered::Missing(kind) => {
             let words = format!("There is no such {kind}. Its rows may have left the database by age.");
             Answer::NotFound(document(session, &error("Not found", &words)))
         }
-        Rendered::Wrong(why) => Answer::BadRequest(document(session, &error("Bad request", why))),
     })
 }
 

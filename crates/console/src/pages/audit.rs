@@ -16,7 +16,7 @@ use crate::words::spaced;
 const PAGE: usize = 100;
 
 pub(crate) fn page(context: &Context<'_>) -> Result<Rendered, StoreError> {
-    let before = context.query("before").and_then(|text| text.parse().ok());
+    let before = context.value("before", "the number of an act", |text| text.parse().ok());
     let entries = context.reports.reader().audit(before, PAGE)?;
     let next = entries.last().filter(|_| entries.len() == PAGE);
     let next = next.map(|(number, _)| link::with_query("/audit", &[("before", &number.to_string())]));

@@ -38,18 +38,11 @@ const FILTERS: [&str; 18] = [
     "call_id",
 ];
 
+const DISPOSITIONS: [&str; 4] = ["quarantine", "monitor", "standard", "not_judged"];
+
 pub(crate) fn page(context: &Context<'_>) -> Result<Rendered, StoreError> {
-    let filter = match filter(context) {
-        Ok(filter) => filter,
-        Err(why) => return Ok(Rendered::Wrong(why)),
-    };
-    let after = match context.query("after") {
-        None => None,
-        Some(text) => match CallCursor::read(text) {
-            Some(cursor) => Some(cursor),
-            None => return Ok(Rendered::Wrong("The page's cursor is no cursor.")),
-        },
-    };
+    let filter = filter(context);
+    let after = context.value("after", "the cursor of a page", CallCursor::read);
     let page = context.reports.call_page(&filter, after, PAGE)?;
     let values: Vec<(&str, String)> =
         FILTERS.iter().filter_map(|name| Some((*name, value_of(context, name)?))).collect();
@@ -84,37 +77,22 @@ fn value_of(context: &Context<'_>, name: &str) -> Option<String> {
     Some(context.lookup.tokens_of(value).into_iter().next().unwrap_or_else(|| "unknown".to_owned()))
 }
 
-/// The filter of the query, or why it is none.
-fn filter(context: &Context<'_>) -> Result<CallFilter, &'static str> {
+/// The filter of the query.
+fn filter(context: &Context<'_>) -> CallFilter {
     let text = |name: &str| value_of(context, name);
-    let time = |name: &str| match context.query(name) {
-        None => Ok(None),
-        Some(_) => context
-            .time(name)
-            .map(Some)
-            .ok_or("A time is a day or a moment in RFC 3339, as 2026-11-21T08:00:00Z."),
-    };
-    Ok(CallFilter {
-        since: time("since")?,
-        until: time("until")?,
+    CallFilter {
+        since: context.time("since"),
+        until: context.time("until"),
         caller: text("caller"),
         dialled: text("dialled"),
         source: text("source"),
         fingerprint: text("fingerprint"),
-        disposition: text("disposition"),
-        max_score: match context.query("max_score") {
-            None => None,
-            Some(text) => Some(text.parse().map_err(|_| "The largest score is a number.")?),
-        },
-        status: match context.query("status") {
-            None => None,
-            Some(text) => Some(text.parse().map_err(|_| "A status is a number such as 486.")?),
-        },
-        is_answered: match context.query("answered") {
-            Some("yes") => Some(true),
-            Some("no") => Some(false),
-            _ => None,
-        },
+        disposition: context.value("disposition", "quarantine, monitor, standard or not_judged", |text| {
+            DISPOSITIONS.contains(&text).then(|| text.to_owned())
+        }),
+        max_score: context.value("max_score", "a number", |text| text.parse().ok()),
+        status: context.value("status", "a number such as 486", |text| text.parse().ok()),
+        is_answered: context.yes_or_no("answered"),
         access_side: text("side"),
         trunk: text("trunk"),
         country: context.query("country").map(|code| code.trim_start_matches('+').to_owned()),
@@ -123,7 +101,7 @@ fn filter(context: &Context<'_>) -> Result<CallFilter, &'static str> {
         incident: text("incident"),
         recording: text("recording"),
         call_id: text("call_id"),
-    })
+    }
 }
 
 /// Filters that have a field of the form; the others come from links and are shown as marks.

@@ -40,6 +40,10 @@ pub(crate) async fn list(
     };
     // format: json, csv, text (values only) or kamailio (rows of a htable); kind: all if absent.
     let query = pairs(uri.query().unwrap_or_default());
+    // A misspelt filter must not hand a switch the whole list.
+    if let Some((name, _)) = query.iter().find(|(name, _)| !["format", "kind"].contains(&name.as_str())) {
+        return Err(FieldError::new(name, "is none of format, kind").into());
+    }
     let of = |name: &str| query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let mut entries = {
         let (is_own, now) = (Arc::clone(&state.is_own), (state.now)());
