@@ -319,6 +319,31 @@ fn an_open_address_needs_tls_and_login() {
     assert!(refused.contains("certificate_file"), "{refused}");
 }
 
+/// The links of a page to other pages and pictures of the console.
+fn links_of(body: &str) -> Vec<String> {
+    let values = ["href=\"", "src=\""].into_iter().flat_map(|name| body.split(name).skip(1));
+    let values = values.filter_map(|rest| rest.split_once('"')).map(|(value, _)| value.replace("&amp;", "&"));
+    let values = values.map(|value| value.split('#').next().unwrap_or_default().to_owned());
+    values.filter(|value| value.starts_with('/') && !value.starts_with("/assets")).collect()
+}
+
+#[test]
+fn every_link_of_the_console_leads_somewhere() {
+    let room = campaigns();
+    let served = Served::start(&room, &[]);
+    let mut waiting = vec![("/".to_owned(), String::new())];
+    let mut seen = std::collections::BTreeSet::new();
+    while let Some((path, from)) = waiting.pop() {
+        if seen.len() >= 1500 || !seen.insert(path.clone()) {
+            continue;
+        }
+        let answered = served.get(&path);
+        assert_eq!(answered.status, 200, "{path}, linked from {from}");
+        waiting.extend(links_of(&answered.body).into_iter().map(|link| (link, path.clone())));
+    }
+    assert!(seen.len() > 300, "{} pages", seen.len());
+}
+
 #[test]
 fn pages_answer_and_strangers_get_errors() {
     let room = campaigns();

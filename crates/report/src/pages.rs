@@ -98,7 +98,8 @@ impl Reports<'_> {
                  UNION ALL SELECT 'address', rtrim(rtrim(source, '0123456789'), ':'), count(*) FROM members GROUP BY 2
                  UNION ALL SELECT 'origin', origin, count(*) FROM members GROUP BY origin HAVING count(*) > 1
                  UNION ALL SELECT 'recording', format('%016x', s.recording), count(DISTINCT s.call)
-                     FROM members JOIN streams AS s ON s.call = members.call WHERE s.recording IS NOT NULL GROUP BY s.recording)
+                     FROM members JOIN streams AS s ON s.call = members.call
+                         JOIN recordings AS r ON r.recording = s.recording GROUP BY s.recording)
              ORDER BY n DESC, kind, name LIMIT 24",
         )?;
         let rows: Result<Vec<Value>, rusqlite::Error> = select
