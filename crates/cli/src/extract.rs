@@ -4,7 +4,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use bellwether_capture::{CaptureFormat, Input};
-use bellwether_evidence::{Found, Source, copy, search};
+use bellwether_evidence::{CopyError, Found, Source, copy, search};
 use bellwether_report::rfc3339;
 use serde_json::{Map, Value, json};
 
@@ -25,7 +25,14 @@ pub(crate) fn run(common: &Common, args: &ExtractArgs) -> Result<Exit, Failure> 
         wanted = wanted.with_media();
     }
     let inputs = captures(common, &config, &args.captures, &reader, &wanted)?;
-    refuse(&args.output, args.force, &inputs)?;
+    let is_piped = args.output.as_os_str() == "-";
+    let pipe = if is_piped { out::for_octets() } else { None };
+    if is_piped && pipe.is_none() {
+        return Err(Failure::Usage("a capture is not for a terminal: give a file, or a pipe".to_owned()));
+    }
+    if !is_piped {
+        refuse(&args.output, args.force, &inputs)?;
+    }
     let mut messages = 0_u64;
     let found = search(&inputs, &config.tunnels(), &mut |packet| {
         wanted.wants(packet, &mut |_, _, _, _| messages += 1)
@@ -36,11 +43,14 @@ pub(crate) fn run(common: &Common, args: &ExtractArgs) -> Result<Exit, Failure> 
         return Err(Failure::Work(text));
     }
     let format = format_for(&args.output, &found);
-    write(&args.output, args.force, &inputs, &found, format)?;
+    match pipe {
+        Some(pipe) => _ = copy(&inputs, &found, format, pipe).map_err(failure)?,
+        None => write(&args.output, args.force, &inputs, &found, format)?,
+    }
     let (unseen, gaps) = (wanted.unseen(), wanted.uncovered(&found.inputs));
     let damaged: Vec<_> =
         found.inputs.iter().filter_map(|i| i.damage.as_ref().map(|e| (&i.name, e))).collect();
-    if !common.quiet {
+    if !common.quiet && !is_piped {
         let mut shown = Map::new();
         shown.insert("file".to_owned(), json!(args.output.display().to_string()));
         shown.insert("packets".to_owned(), json!(found.frames.len()));
@@ -118,7 +128,14 @@ fn write(
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(output).map_err(wrong)?;
     if let Err(e) = copy(inputs, found, format, BufWriter::new(file)) {
         let _ = std::fs::remove_file(output);
-        return Err(Failure::Work(e.to_string()));
+        return Err(failure(e));
     }
     Ok(())
+}
+
+fn failure(e: CopyError) -> Failure {
+    match e {
+        CopyError::Write(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Failure::BrokenPipe,
+        e => Failure::Work(e.to_string()),
+    }
 }

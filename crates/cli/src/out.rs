@@ -37,6 +37,12 @@ impl Out {
     }
 }
 
+/// Standard output for the octets of a capture; none if it is a terminal, which traffic must never reach.
+pub(crate) fn for_octets() -> Option<BufWriter<StdoutLock<'static>>> {
+    let out = io::stdout();
+    (!out.is_terminal()).then(|| BufWriter::new(out.lock()))
+}
+
 /// Prints a line of results.
 pub(crate) fn line(text: impl Into<Shown>) -> io::Result<()> {
     page(&{

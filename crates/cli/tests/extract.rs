@@ -57,6 +57,19 @@ fn call_ids(row: &Value) -> Vec<String> {
 }
 
 #[test]
+fn a_pipe_gets_the_octets_of_the_file_and_nothing_else() {
+    let room = Room::new();
+    let all = captures();
+    room.replay("x.db", "2", &all.iter().map(std::path::PathBuf::as_path).collect::<Vec<_>>());
+    let call = room.rows("x.db", "calls").remove(0);
+    let call_id = call["call_id"].as_str().unwrap();
+    room.run(&["--db", "x.db", "extract", call_id, "-o", "call.pcap"]);
+    let piped = room.run(&["--db", "x.db", "extract", call_id, "-o", "-"]);
+    assert_eq!(piped.stdout, std::fs::read(room.path("call.pcap")).unwrap());
+    assert!(!room.path("-").exists());
+}
+
+#[test]
 fn all_messages_of_each_call_are_copied_and_none_of_another_call() {
     const UDP: &str = "sip && udp && !icmp";
     let room = Room::new();

@@ -9,7 +9,7 @@ pub(crate) struct ExtractArgs {
     /// A Call-ID as on the wire or as in reports, or the name of a campaign or of an incident
     #[arg(value_name = "CALL-ID|CAMPAIGN|INCIDENT")]
     pub(crate) id: String,
-    /// The file to write: pcapng if its name ends so, or if frames have several link types; pcap otherwise
+    /// The file to write: pcapng if its name ends so, or if frames have several link types; pcap otherwise. "-" is standard output
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
     #[command(flatten)]
