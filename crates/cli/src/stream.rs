@@ -27,7 +27,7 @@ pub(crate) fn run(common: &Common, args: &StreamArgs) -> Result<Exit, Failure> {
         Some(path) => State::load(path)?,
         None => None,
     };
-    let from = saved.clone().or_else(|| args.from_start.then(State::default));
+    let from = saved.clone().or_else(|| args.from_start.then(State::of_start));
     let mut events = Events::new(&args.events, from);
     note(common, "events are written as they come, until SIGINT or SIGTERM");
     let mut commits = Commits::watch(common, args.seconds)?;

@@ -82,6 +82,49 @@ fn each_finished_call_and_each_alert_is_written_once_over_several_runs() {
 }
 
 #[test]
+fn each_media_stream_is_written_once_with_its_quality_and_an_older_state_begins_with_new_ones() {
+    let room = Room::new();
+    let file = room.path("events.json");
+    let stream = ["stream", "--to", "events.json", "--from-start", "--for", "1"];
+    replay(&room, "lab-calls-mixed.pcap");
+    room.expect(0, &stream);
+    replay(&room, "lab-calls-trunk.pcap");
+    room.expect(0, &stream);
+    let own = |row: &Value| row["counted_in"].is_null();
+    let rows: Vec<Value> = room.rows("bellwether.db", "streams").into_iter().filter(own).collect();
+    let of_streams = |file: &Path| {
+        let mut all = events(file);
+        all.retain(|event| event["event_type"] == "stream");
+        all
+    };
+    let told = of_streams(&file);
+    assert!(rows.len() > 10 && told.iter().any(|event| event["mos"].as_f64().is_some_and(|mos| mos > 3.0)));
+    let name = |row: &Value| format!("{} {} {} {}", row["src"], row["dst"], row["ssrc"], row["first_seen"]);
+    let sorted = |rows: &[Value]| {
+        let mut names: Vec<String> = rows.iter().map(name).collect();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(sorted(&told), sorted(&rows));
+    let event = told.iter().find(|event| name(event) == name(&rows[0])).unwrap();
+    for (column, value) in rows[0].as_object().unwrap() {
+        assert_eq!(&event[column], value, "{column}");
+    }
+    // A state that knows of no streams, as the release before wrote it.
+    let state: Value =
+        serde_json::from_slice(&std::fs::read(room.path("events.json.state")).unwrap()).unwrap();
+    let mut former = state.as_object().unwrap().clone();
+    former.remove("stream");
+    former.remove("open_streams");
+    room.write("events.json.state", Value::Object(former).to_string().as_bytes());
+    room.expect(0, &stream);
+    assert_eq!(of_streams(&file).len(), told.len(), "no stream of before comes");
+    replay(&room, "lab-calls-baresip-linphone.pcap");
+    room.expect(0, &stream);
+    assert!(of_streams(&file).len() > told.len());
+}
+
+#[test]
 fn without_a_state_a_stream_begins_with_what_comes_and_a_strange_state_is_refused() {
     let room = Room::new();
     replay(&room, "lab-calls-failed.pcapng");

@@ -1,7 +1,9 @@
-//! Calls that will hardly change any more, in the order in which they were stored, for those who copy a database elsewhere.
+//! Calls and streams that will hardly change any more, in the order in which they were stored, for those who copy a database
+//! elsewhere.
 
 use std::collections::BTreeSet;
 
+use bellwether_base::{Span, Timestamp};
 use bellwether_store::StoreError;
 use rusqlite::params;
 use serde_json::Value;
@@ -9,23 +11,43 @@ use serde_json::Value;
 use crate::Reports;
 use crate::calls::CALLS;
 use crate::columns::Values;
+use crate::streams::{STREAMS_BY_NUMBER, stream};
 
-/// Open calls that are followed at most. Of more, the oldest are taken for finished.
+/// Open calls or streams that are followed at most. Of more, the oldest are taken for finished.
 const MAX_OPEN: usize = 500_000;
 
 /// Nanoseconds after which a call without an end is taken for finished: 4 hours.
 const LONGEST_LIFE: i64 = 4 * 3600 * 1_000_000_000;
 
-/// True for a finished call. A number without a row belongs to a call that retention has deleted. ?1 is the start of calls that are too old.
-const IS_FINISHED: &str = "c.id IS NULL OR o.ended_at IS NOT NULL OR coalesce(o.final_status, 0) >= 300
-    OR coalesce(o.cancelled, 0) OR c.started_at < ?1";
+/// Time without a packet after which a stream is finished: the sensor waits half of it.
+const SILENT_FOR: Span = Span::from_secs(60);
 
-/// The place of a reader in the stored calls.
+/// Rows that begin, go on and finish.
+struct Course {
+    table: &'static str,
+    /// Further tables of a row of `c`.
+    beside: &'static str,
+    /// True for a finished row. A number without a row belongs to one that retention has deleted. ?1 is the moment before which a row is
+    /// too old.
+    is_finished: &'static str,
+}
+
+const CALL: Course = Course {
+    table: "calls",
+    beside: "LEFT JOIN outcomes AS o ON o.id = c.id",
+    is_finished: "c.id IS NULL OR o.ended_at IS NOT NULL OR coalesce(o.final_status, 0) >= 300
+        OR coalesce(o.cancelled, 0) OR c.started_at < ?1",
+};
+
+const STREAM: Course =
+    Course { table: "streams", beside: "", is_finished: "c.id IS NULL OR c.last_seen < ?1" };
+
+/// The place of a reader in stored calls or streams.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Place {
-    /// Number of the last call that was looked at.
+    /// Number of the last row that was looked at.
     pub row: i64,
-    /// Numbers of earlier calls that were not finished then.
+    /// Numbers of earlier rows that were not finished then.
     pub open: BTreeSet<i64>,
 }
 
@@ -35,19 +57,35 @@ impl Reports<'_> {
     /// # Errors
     /// If the database fails.
     pub fn place_of_last_call(&self) -> Result<Place, StoreError> {
-        let (newest, row) = self.newest_call()?;
+        self.last_place(&CALL, "started_at", self.newest_start()? - LONGEST_LIFE)
+    }
+
+    /// The place behind the last stream. Streams that go on are still to come.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn place_of_last_stream(&self, now: Timestamp) -> Result<Place, StoreError> {
+        self.last_place(&STREAM, "last_seen", (now - SILENT_FOR).as_nanos())
+    }
+
+    fn last_place(&self, of: &Course, begins: &str, oldest: i64) -> Result<Place, StoreError> {
+        let Course { table, beside, is_finished } = of;
+        let row = self.last_number(of)?;
         let mut select = self.db().prepare_cached(&format!(
-            "SELECT c.id FROM calls AS c LEFT JOIN outcomes AS o ON o.id = c.id
-             WHERE c.started_at >= ?1 AND NOT ({IS_FINISHED}) ORDER BY c.id DESC LIMIT ?2"
+            "SELECT c.id FROM {table} AS c {beside} WHERE c.{begins} >= ?1 AND NOT ({is_finished}) ORDER BY c.id DESC LIMIT ?2"
         ))?;
-        let open = select.query_map(params![newest - LONGEST_LIFE, MAX_OPEN as i64], |r| r.get(0))?;
+        let open = select.query_map(params![oldest, MAX_OPEN as i64], |r| r.get(0))?;
         Ok(Place { row, open: open.collect::<Result<_, _>>()? })
     }
 
-    /// Start of the newest call, and number of the last one.
-    fn newest_call(&self) -> Result<(i64, i64), StoreError> {
-        let newest = "SELECT (SELECT coalesce(max(started_at), 0) FROM calls), (SELECT coalesce(max(id), 0) FROM calls)";
-        Ok(self.db().query_row(newest, [], |r| Ok((r.get(0)?, r.get(1)?)))?)
+    /// Start of the newest call.
+    fn newest_start(&self) -> Result<i64, StoreError> {
+        Ok(self.db().query_row("SELECT coalesce(max(started_at), 0) FROM calls", [], |r| r.get(0))?)
+    }
+
+    fn last_number(&self, of: &Course) -> Result<i64, StoreError> {
+        let last = format!("SELECT coalesce(max(id), 0) FROM {}", of.table);
+        Ok(self.db().query_row(&last, [], |r| r.get(0))?)
     }
 
     /// The finished calls behind a place, in the order in which they were stored, and moves the place behind them. Empty once there are
@@ -60,7 +98,7 @@ impl Reports<'_> {
         let mut calls = Vec::new();
         // A batch may have only calls that retention has deleted.
         while calls.is_empty() {
-            let numbers = self.finished_numbers(place, most)?;
+            let numbers = self.finished_numbers(&CALL, place, most, self.newest_start()? - LONGEST_LIFE)?;
             if numbers.is_empty() {
                 break;
             }
@@ -77,30 +115,61 @@ impl Reports<'_> {
         Ok(calls)
     }
 
-    /// Numbers of the next calls that are finished: those of the open ones, and of the ones that are new.
-    fn finished_numbers(&self, place: &mut Place, most: usize) -> Result<Vec<i64>, StoreError> {
-        let (newest, last) = self.newest_call()?;
-        // Numbers begin again after retention deleted all calls, and in another database.
-        if last < place.row {
+    /// The finished streams behind a place, in the same way. A stream is finished a minute after its last packet.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn finished_streams(
+        &self,
+        place: &mut Place,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Values>, StoreError> {
+        let mut streams = Vec::new();
+        let classes = self.reader.known_classes()?;
+        while streams.is_empty() {
+            let numbers = self.finished_numbers(&STREAM, place, most, (now - SILENT_FOR).as_nanos())?;
+            if numbers.is_empty() {
+                break;
+            }
+            let mut select = self.db().prepare_cached(STREAMS_BY_NUMBER)?;
+            let mut rows = select.query([Value::from(numbers).to_string()])?;
+            while let Some(row) = rows.next()? {
+                streams.push(stream(row, &classes)?);
+            }
+        }
+        self.reader.is_whole()?;
+        Ok(streams)
+    }
+
+    /// Numbers of the next rows that are finished: those of the open ones, and of the ones that are new.
+    fn finished_numbers(
+        &self,
+        of: &Course,
+        place: &mut Place,
+        most: usize,
+        oldest: i64,
+    ) -> Result<Vec<i64>, StoreError> {
+        let Course { table, beside, is_finished } = of;
+        // Numbers begin again after retention deleted all rows, and in another database.
+        if self.last_number(of)? < place.row {
             *place = Place::default();
         }
-        let oldest = newest - LONGEST_LIFE;
         let mut numbers = Vec::new();
         if !place.open.is_empty() {
             let open = place.open.iter().copied().collect::<Value>().to_string();
             let mut select = self.db().prepare_cached(&format!(
-                "SELECT j.value FROM json_each(?2) AS j LEFT JOIN calls AS c ON c.id = j.value
-                     LEFT JOIN outcomes AS o ON o.id = c.id WHERE {IS_FINISHED} ORDER BY j.value LIMIT ?3"
+                "SELECT j.value FROM json_each(?2) AS j LEFT JOIN {table} AS c ON c.id = j.value {beside}
+                 WHERE {is_finished} ORDER BY j.value LIMIT ?3"
             ))?;
             let ended = select.query_map(params![oldest, open, most as i64], |r| r.get(0))?;
             numbers = ended.collect::<Result<Vec<i64>, _>>()?;
             place.open.retain(|number| numbers.binary_search(number).is_err());
         }
         let mut select = self.db().prepare_cached(&format!(
-            "SELECT c.id, {IS_FINISHED} FROM calls AS c LEFT JOIN outcomes AS o ON o.id = c.id
-             WHERE c.id > ?2 ORDER BY c.id LIMIT ?3"
+            "SELECT c.id, {is_finished} FROM {table} AS c {beside} WHERE c.id > ?2 ORDER BY c.id LIMIT ?3"
         ))?;
-        // A batch of calls that all go on must not look like the end.
+        // A batch of rows that all go on must not look like the end.
         while numbers.len() < most {
             let mut rows = select.query(params![oldest, place.row, most as i64])?;
             let mut count = 0;

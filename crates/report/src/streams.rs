@@ -10,16 +10,33 @@ use crate::classes::{class_columns, shown_pauses};
 use crate::columns::Values;
 use crate::quality::Quality;
 
-/// A stream that several legs of a conversation name is a row of each, and counts in one.
-pub(crate) const STREAMS: &str = "SELECT streams.*, calls.call_id,
+/// The columns of a stream of `of`, a table expression. A macro, so that the two statements are constants.
+macro_rules! streams_of {
+    ($of:literal) => {
+        concat!(
+            "SELECT streams.*, calls.call_id,
         (SELECT format('%016x', r.recording) FROM recordings AS r WHERE r.recording = streams.recording) AS recording_name,
         (SELECT call_id FROM calls AS k WHERE k.call = streams.counted_call) AS counted_in,
         (SELECT avg(o.receiver_rtt_ms) FROM streams AS o WHERE o.call = streams.call AND o.src = streams.dst AND o.dst = streams.src)
-            AS sender_rtt_ms FROM (
-        SELECT *, call AS of_call, direction AS of_direction, NULL AS counted_call FROM streams
+            AS sender_rtt_ms FROM (",
+            $of,
+            ") AS streams LEFT JOIN calls ON calls.call = streams.of_call"
+        )
+    };
+}
+
+/// A stream that several legs of a conversation name is a row of each, and counts in one.
+pub(crate) const STREAMS: &str = streams_of!(
+    "SELECT *, call AS of_call, direction AS of_direction, NULL AS counted_call FROM streams
         UNION ALL
-        SELECT s.*, l.call, l.direction, s.call FROM stream_legs AS l JOIN streams AS s USING (first_seen, stream)
-    ) AS streams LEFT JOIN calls ON calls.call = streams.of_call";
+        SELECT s.*, l.call, l.direction, s.call FROM stream_legs AS l JOIN streams AS s USING (first_seen, stream)"
+);
+
+/// The streams with the numbers ?1, a JSON array, each once.
+pub(crate) const STREAMS_BY_NUMBER: &str = streams_of!(
+    "SELECT *, call AS of_call, direction AS of_direction, NULL AS counted_call FROM streams
+        WHERE id IN (SELECT value FROM json_each(?1)) ORDER BY id"
+);
 
 /// A stream in the order of the report's columns.
 pub(crate) fn stream(row: &Row<'_>, classes: &Classes) -> Result<Values, StoreError> {

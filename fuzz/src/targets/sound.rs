@@ -55,7 +55,7 @@ pub(super) fn run(octets: &[u8]) {
             Some(&pauses),
             "the profile survives a round trip"
         );
-        let _ = (pauses.is_transcoded(), analysis.is_settled());
+        let _ = (pauses.is_transcoded(), pauses.surroundings(), pauses.is_rumble(), analysis.is_settled());
         recognise(&pauses);
     }
     let heard = listener.finish(ear);
@@ -80,7 +80,7 @@ fn stored(octets: &[u8]) {
             Some(pauses.to_octets()),
             "the profile survives a round trip"
         );
-        let _ = pauses.is_transcoded();
+        let _ = (pauses.is_transcoded(), pauses.surroundings(), pauses.is_rumble());
         recognise(&pauses);
     }
     if let Some(print) = Print::from_octets(octets) {

@@ -87,6 +87,8 @@ pub(crate) struct StreamArgs {
 pub(crate) enum EventKind {
     /// A call that is over
     Call,
+    /// A media stream that is over, with its quality
+    Stream,
     /// An alert
     Alert,
     /// An incident that opened, changed or closed

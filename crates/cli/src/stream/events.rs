@@ -17,6 +17,8 @@ const BATCH: usize = 1000;
 pub(super) struct Events {
     kinds: Vec<EventKind>,
     calls: Place,
+    /// None until the place of the newest streams is known.
+    streams: Option<Place>,
     incidents: Watched,
     losses: Watched,
     state: State,
@@ -29,13 +31,20 @@ pub(super) struct Events {
 impl Events {
     /// The events of some kinds, or of all, from a state on.
     pub(super) fn new(kinds: &[EventKind], from: Option<State>) -> Self {
-        let all =
-            [EventKind::Alert, EventKind::ListChange, EventKind::Incident, EventKind::Loss, EventKind::Call];
+        let all = [
+            EventKind::Alert,
+            EventKind::ListChange,
+            EventKind::Incident,
+            EventKind::Loss,
+            EventKind::Call,
+            EventKind::Stream,
+        ];
         let is_unplaced = from.is_none();
         let state = from.unwrap_or_default();
         Self {
             kinds: all.into_iter().filter(|kind| kinds.is_empty() || kinds.contains(kind)).collect(),
-            calls: state.place(),
+            calls: state.calls(),
+            streams: state.streams(),
             incidents: Watched::new(Report::Incidents),
             losses: Watched::new(Report::Losses),
             state,
@@ -46,7 +55,7 @@ impl Events {
 
     /// The state after the last batch.
     pub(super) fn state(&mut self) -> &State {
-        self.state.set_place(&self.calls);
+        self.state.set_places(&self.calls, self.streams.as_ref());
         &self.state
     }
 
@@ -58,11 +67,14 @@ impl Events {
             self.state.alert = reports.alerts_after(None, 0)?.0;
             self.state.list_change = reports.list_changes_after(None, 0)?.0;
         }
+        if self.streams.is_none() {
+            self.streams = Some(reports.place_of_last_stream(now)?);
+        }
         let is_first = std::mem::take(&mut self.is_first);
         let mut lines = Shown::default();
         for kind in self.kinds.clone() {
             let (name, moment) = (name(kind), moment(kind));
-            for mut row in self.rows(kind, reports, is_first)? {
+            for mut row in self.rows(kind, reports, now, is_first)? {
                 if is_unplaced {
                     continue;
                 }
@@ -84,12 +96,18 @@ impl Events {
         &mut self,
         kind: EventKind,
         reports: Reports<'_>,
+        now: Timestamp,
         is_first: bool,
     ) -> Result<Vec<Map<String, Value>>, Failure> {
         Ok(match kind {
             EventKind::Call => {
                 let calls = reports.finished_calls(&mut self.calls, BATCH)?;
                 calls.into_iter().map(|values| object(Report::Calls, values)).collect()
+            }
+            EventKind::Stream => {
+                let Some(place) = &mut self.streams else { return Ok(Vec::new()) };
+                let streams = reports.finished_streams(place, BATCH, now)?;
+                streams.into_iter().map(|values| object(Report::Streams, values)).collect()
             }
             EventKind::Alert => {
                 let (place, alerts) = reports.alerts_after(Some(self.state.alert), BATCH)?;
@@ -132,6 +150,7 @@ fn changed(
 const fn name(kind: EventKind) -> &'static str {
     match kind {
         EventKind::Call => "call",
+        EventKind::Stream => "stream",
         EventKind::Alert => "alert",
         EventKind::Incident => "incident",
         EventKind::ListChange => "list_change",
@@ -143,6 +162,7 @@ const fn name(kind: EventKind) -> &'static str {
 const fn moment(kind: EventKind) -> &'static [&'static str] {
     match kind {
         EventKind::Call => &["ended_at", "started_at"],
+        EventKind::Stream => &["last_seen"],
         EventKind::Alert | EventKind::ListChange => &["at"],
         EventKind::Incident => &["updated_at"],
         EventKind::Loss => &[],

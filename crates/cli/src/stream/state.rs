@@ -18,6 +18,12 @@ pub(super) struct State {
     call: i64,
     /// Numbers of earlier calls that went on then.
     open_calls: BTreeSet<i64>,
+    /// Number of the last stream that was looked at; none in a state of before there were such events.
+    #[serde(default)]
+    stream: Option<i64>,
+    /// Numbers of earlier streams that went on then.
+    #[serde(default)]
+    open_streams: BTreeSet<i64>,
     /// Number of the last alert.
     pub(super) alert: i64,
     /// Number of the last list change.
@@ -47,12 +53,26 @@ impl State {
         std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, path)).map_err(wrong)
     }
 
-    pub(super) fn place(&self) -> Place {
+    /// A state before all rows.
+    pub(super) fn of_start() -> Self {
+        Self { stream: Some(0), ..Self::default() }
+    }
+
+    pub(super) fn calls(&self) -> Place {
         Place { row: self.call, open: self.open_calls.clone() }
     }
 
-    pub(super) fn set_place(&mut self, place: &Place) {
-        self.call = place.row;
-        self.open_calls.clone_from(&place.open);
+    /// The place in the streams, if it is known.
+    pub(super) fn streams(&self) -> Option<Place> {
+        self.stream.map(|row| Place { row, open: self.open_streams.clone() })
+    }
+
+    pub(super) fn set_places(&mut self, calls: &Place, streams: Option<&Place>) {
+        self.call = calls.row;
+        self.open_calls.clone_from(&calls.open);
+        if let Some(streams) = streams {
+            self.stream = Some(streams.row);
+            self.open_streams.clone_from(&streams.open);
+        }
     }
 }
