@@ -1,4 +1,4 @@
-//! Who asks: bearer tokens, client certificates, sessions of browsers, and what they may do.
+//! Clients and their rights: bearer tokens, client certificates, sessions of browsers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,7 +19,7 @@ const MAX_SESSIONS: usize = 1024;
 /// A session ends after this time.
 const SESSION_LASTS: Duration = Duration::from_secs(8 * 3600);
 
-/// What a client may do.
+/// A right of a client.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Scope {
     /// Ask for scores and lists.

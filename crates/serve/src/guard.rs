@@ -95,7 +95,7 @@ fn take<K: Eq>(buckets: &Mutex<Buckets<K>>, hash: u64, key: K, most: f64, per_se
     is_admitted
 }
 
-/// What a route needs. None for one that is open.
+/// The right that a route needs. None for one that is open.
 fn needed(method: &Method, path: &str) -> Option<Scope> {
     let is_change = method != Method::GET && method != Method::HEAD;
     match path {

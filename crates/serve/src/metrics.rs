@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::problem::Problem;
 use crate::state::State;
 
-/// What the database says is read at most this often, however many ask.
+/// The database is read at most this often, however many ask.
 const READ_EVERY: Duration = Duration::from_secs(2);
 
 /// `GET /metrics`
@@ -109,7 +109,7 @@ fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-/// What the database says.
+/// Figures of the database.
 fn read(reader: &Reader) -> Result<String, StoreError> {
     let reports = Reports::of(reader);
     let summary = reports.summary()?;

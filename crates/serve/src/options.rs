@@ -1,4 +1,4 @@
-//! What a server is made of.
+//! The parts of a server.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -30,9 +30,9 @@ pub type IsOwn = dyn Fn(IpAddr) -> bool + Send + Sync;
 
 /// The part of the options that may change while the server runs.
 pub struct Renewed {
-    /// TLS. Whether there is any stays as at the start.
+    /// TLS. A server that began without any stays without.
     pub tls: Option<TlsFiles>,
-    /// Who may log in. Whether there is a login stays as at the start.
+    /// Clients that may log in. A server that began without a login stays without.
     pub access: Vec<Access>,
 }
 
@@ -73,7 +73,7 @@ pub struct Access {
     pub sha256: String,
     /// True for a client certificate.
     pub is_certificate: bool,
-    /// What it opens.
+    /// Its rights.
     pub scopes: Scopes,
 }
 
@@ -81,7 +81,7 @@ pub struct Access {
 pub struct ServeOptions {
     /// TLS; none for clear text.
     pub tls: Option<TlsFiles>,
-    /// Who may log in. Without anybody, everyone on the loopback interface may do everything.
+    /// Clients that may log in. Without any, everyone on the loopback interface may do everything.
     pub access: Vec<Access>,
     /// Options that are read again at run time.
     pub renew: Renew,

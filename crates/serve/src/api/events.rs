@@ -74,7 +74,7 @@ impl Feed {
     }
 }
 
-/// What was told already.
+/// Rows that were told already.
 #[derive(Default)]
 struct Seen {
     /// The version of the database whose news were all told.

@@ -1,4 +1,4 @@
-//! What other systems and people tell: telemetry of calls, and labels.
+//! Feedback of other systems and of people: telemetry of calls, and labels.
 
 use std::sync::Arc;
 

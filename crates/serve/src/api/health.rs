@@ -1,4 +1,4 @@
-//! Whether the server lives, and whether its answers are worth asking for.
+//! Health: the server lives, and its answers are worth asking for.
 
 use std::sync::Arc;
 
