@@ -26,7 +26,7 @@ const CHANCE: f32 = 0.5;
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Course {
     levels: [u16; CLASSES],
-    /// Level of the packet before, in octaves; none behind a loud one.
+    /// Level of the packet before, in octaves; none behind one that is no noise.
     last: Option<f32>,
     /// Steps within speech or within a pause, and those of them that are no chance.
     steps: u16,
@@ -108,8 +108,8 @@ impl Course {
         }
     }
 
-    /// Takes a loud packet.
-    pub(crate) const fn loud(&mut self) {
+    /// Takes a packet that is no noise: a loud one, or one that repeats a code word.
+    pub(crate) const fn interrupt(&mut self) {
         self.last = None;
     }
 

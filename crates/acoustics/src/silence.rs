@@ -209,6 +209,7 @@ impl SilenceAnalysis {
         let samples = codes.len() as f64;
         // Muted and digitally silent senders repeat one word, which is cheap to detect.
         if is_constant(codes) {
+            self.course.interrupt();
             let x = f64::from(self.coding.law().linear()[usize::from(*first)]) / 32768.0;
             let (law, n) = (self.coding.law(), codes.len() as u32);
             if let Some(bin) = self.bin(x * x, x) {
@@ -220,7 +221,7 @@ impl SilenceAnalysis {
             return;
         }
         let Some((squares, sum)) = moments_if_quiet(self.coding.law(), codes) else {
-            return self.course.loud();
+            return self.course.interrupt();
         };
         let energy = squares as f64 / samples / FULL_SCALE;
         let mean = sum as f64 / samples;

@@ -69,7 +69,7 @@ pub(crate) fn run(common: &Common, args: &ExtractArgs) -> Result<Exit, Failure> 
     for gap in &gaps {
         out::tell(format!("no capture covers {} to {}", rfc3339(gap.from), rfc3339(gap.to)));
     }
-    if common.format == Format::Table {
+    if is_piped || common.format == Format::Table {
         for call_id in &unseen {
             out::tell(format!("no message of {call_id} was found"));
         }

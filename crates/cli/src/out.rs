@@ -1,4 +1,5 @@
-//! The only writer of standard output and standard error. Every text is a [`Shown`].
+//! The only writer of standard output and standard error. Every text is a [`Shown`]; the octets of a capture go to a pipe and
+//! never to a terminal ([`for_octets`]).
 //!
 //! Clippy's `disallowed_methods` keeps every other module from the two streams, so no text from traffic gets out another
 //! way.

@@ -391,11 +391,13 @@ fn pages_answer_and_strangers_get_errors() {
         ("/audit?before=x", "before"),
         ("/fingerprints?skip=-1", "skip"),
         ("/losses?x=1", "x"),
+        ("/losses?fragment=2", "fragment"),
     ] {
         let answered = served.get(path);
         assert_eq!(answered.status, 400, "{path}");
         assert!(answered.body.contains(&format!("&quot;{field}&quot;")), "{path}: {}", answered.body);
     }
+    assert_eq!(served.get("/places?picture=globe").status, 400);
     assert_eq!(served.get("/api/v1/lists/block?kin=address").json()["field"], json!("kin"));
     let json = "Content-Type: application/json";
     for (head, body, status) in [

@@ -20,8 +20,11 @@ pub(crate) fn answer(context: &Context<'_>) -> Result<Answer, StoreError> {
     // A promise that nobody writes may have been broken meanwhile.
     context.reports.reader().is_whole()?;
     let session = context.session();
-    let is_fragment = context.query("fragment") == Some("1");
+    let is_fragment = context.value("fragment", "1", |text| (text == "1").then_some(())).is_some();
     let misread = match rendered {
+        Rendered::Page(_) if context.query("picture").is_some() => {
+            Some("This page has no picture of that name.".to_owned())
+        }
         Rendered::Page(_) | Rendered::Picture(_) => context.misread(),
         Rendered::Missing(_) => None,
     };

@@ -133,6 +133,8 @@ pub(crate) struct Identity {
     /// The name in the audit log.
     pub(crate) name: String,
     pub(crate) scopes: Scopes,
+    /// Hash of the token or the certificate of its login; empty where login is off.
+    login: String,
     /// The secret of its forms; empty for a client that is no browser.
     pub(crate) csrf: String,
     /// True for a browser's session: its changes need the secret of the form.
@@ -159,12 +161,13 @@ impl Logins {
         Self { tokens: of(false), certificates: of(true) }
     }
 
-    /// True if somebody of that name still has these scopes.
+    /// True if the token or certificate of a client still opens what it opened, under the same name. A new token under an
+    /// old name is another login: the old one may have been stolen.
     fn have(&self, identity: &Identity) -> bool {
-        self.tokens
-            .values()
-            .chain(self.certificates.values())
-            .any(|(name, scopes)| *name == identity.name && *scopes == identity.scopes)
+        [&self.tokens, &self.certificates]
+            .into_iter()
+            .filter_map(|of| of.get(&identity.login))
+            .any(|(name, scopes)| *name == identity.name && scopes.0 & identity.scopes.0 == identity.scopes.0)
     }
 }
 
@@ -191,9 +194,9 @@ impl Clients {
 
     /// Takes other logins. Sessions of those who lost theirs, or a scope, end.
     pub(crate) fn replace(&self, access: &[Access]) {
-        let logins = Logins::new(access);
-        self.sessions().retain(|_, session| logins.have(&session.identity));
-        *self.logins.write().unwrap_or_else(PoisonError::into_inner) = logins;
+        *self.logins.write().unwrap_or_else(PoisonError::into_inner) = Logins::new(access);
+        // A session that begins meanwhile was checked against the former logins, and stands here then.
+        self.sessions().retain(|_, session| self.logins().have(&session.identity));
     }
 
     pub(crate) const fn is_login_on(&self) -> bool {
@@ -202,17 +205,25 @@ impl Clients {
 
     /// Everyone on the loopback interface, where login is off.
     pub(crate) fn anyone(&self) -> Identity {
-        Identity { name: "local".to_owned(), scopes: Scopes::ALL, csrf: self.csrf.clone(), is_session: true }
+        Identity {
+            name: "local".to_owned(),
+            scopes: Scopes::ALL,
+            login: String::new(),
+            csrf: self.csrf.clone(),
+            is_session: true,
+        }
     }
 
     /// The client with a bearer token. Hashes are compared, so that the time of the comparison says nothing about the token.
     pub(crate) fn by_token(&self, token: &str) -> Option<Identity> {
-        self.logins().tokens.get(&sha256(token.as_bytes())).map(of_access)
+        let hash = sha256(token.as_bytes());
+        self.logins().tokens.get(&hash).map(|of| of_access(of, hash))
     }
 
     /// The client with a certificate, whose chain was checked before.
     pub(crate) fn by_certificate(&self, der: &[u8]) -> Option<Identity> {
-        self.logins().certificates.get(&sha256(der)).map(of_access)
+        let hash = sha256(der);
+        self.logins().certificates.get(&hash).map(|of| of_access(of, hash))
     }
 
     /// The client of a session's cookie.
@@ -236,17 +247,20 @@ impl Clients {
             })
     }
 
-    /// Begins a session for a client. Returns the cookie's value.
-    pub(crate) fn begin_session(&self, identity: Identity) -> String {
+    /// Begins a session for a client. Returns the cookie's value; none if the client has lost its login meanwhile.
+    pub(crate) fn begin_session(&self, identity: Identity) -> Option<String> {
         let cookie = random_text();
         let identity = Identity { csrf: random_text(), is_session: true, ..identity };
         let mut sessions = self.sessions();
+        if !self.logins().have(&identity) {
+            return None;
+        }
         if sessions.len() >= MAX_SESSIONS {
             let oldest = sessions.iter().min_by_key(|(_, session)| session.began).map(|(key, _)| key.clone());
             oldest.map(|key| sessions.remove(&key));
         }
         sessions.insert(sha256(cookie.as_bytes()), Session { identity, began: Instant::now() });
-        cookie
+        Some(cookie)
     }
 
     /// Ends a session.
@@ -263,8 +277,8 @@ impl Clients {
     }
 }
 
-fn of_access((name, scopes): &(String, Scopes)) -> Identity {
-    Identity { name: name.clone(), scopes: *scopes, csrf: String::new(), is_session: false }
+fn of_access((name, scopes): &(String, Scopes), login: String) -> Identity {
+    Identity { name: name.clone(), scopes: *scopes, login, csrf: String::new(), is_session: false }
 }
 
 #[cfg(test)]
@@ -297,26 +311,32 @@ mod tests {
     fn who_loses_a_login_or_a_scope_is_out_at_once() {
         let (clients, token) = clients();
         let identity = clients.by_token(&token).unwrap();
-        let cookie = clients.begin_session(identity.clone());
+        let cookie = clients.begin_session(identity.clone()).unwrap();
         let access = |scopes: &str| Access {
             name: "pbx".into(),
             sha256: sha256(token.as_bytes()),
             is_certificate: false,
             scopes: scopes.parse().unwrap(),
         };
-        clients.replace(&[access("score")]);
-        assert!(clients.is_still_in(&identity) && clients.by_cookie(&cookie).is_some());
+        for more in ["score", "score,read"] {
+            clients.replace(&[access(more)]);
+            assert!(clients.is_still_in(&identity) && clients.by_cookie(&cookie).is_some(), "{more}");
+        }
         clients.replace(&[access("read")]);
         assert!(clients.by_token(&token).unwrap().scopes.has(Scope::Read));
         assert!(!clients.is_still_in(&identity) && clients.by_cookie(&cookie).is_none());
-        clients.replace(&[Access { name: "other".into(), sha256: "0".repeat(64), ..access("read") }]);
-        assert_eq!(clients.by_token(&token), None);
+        // A token that was stolen is replaced under its name.
+        clients.replace(&[access("score")]);
+        let cookie = clients.begin_session(identity.clone()).unwrap();
+        clients.replace(&[Access { sha256: "0".repeat(64), ..access("score") }]);
+        assert_eq!((clients.by_token(&token), clients.by_cookie(&cookie)), (None, None));
+        assert!(!clients.is_still_in(&identity) && clients.begin_session(identity).is_none());
     }
 
     #[test]
     fn a_session_has_a_cookie_and_another_secret_for_its_forms() {
         let (clients, token) = clients();
-        let cookie = clients.begin_session(clients.by_token(&token).unwrap());
+        let cookie = clients.begin_session(clients.by_token(&token).unwrap()).unwrap();
         let identity = clients.by_cookie(&cookie).unwrap();
         assert!(identity.is_session && identity.csrf.len() > 40 && identity.csrf != cookie);
         assert_eq!(clients.by_cookie(&identity.csrf), None);
@@ -333,7 +353,7 @@ mod tests {
     fn sessions_are_bounded() {
         let (clients, token) = clients();
         for _ in 0..MAX_SESSIONS + 10 {
-            clients.begin_session(clients.by_token(&token).unwrap());
+            clients.begin_session(clients.by_token(&token).unwrap()).unwrap();
         }
         assert_eq!(clients.sessions().len(), MAX_SESSIONS);
     }

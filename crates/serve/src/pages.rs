@@ -138,10 +138,11 @@ async fn login(state: &State, client: &Client, session: &Session, fields: &[(Str
         return failed(session, StatusCode::TOO_MANY_REQUESTS, "Too many logins. Wait some seconds.");
     }
     let token = fields.iter().find(|(name, _)| name == "token").map_or("", |(_, value)| value.trim());
-    let Some(identity) = state.clients.by_token(token) else {
+    let refused = || {
         tracing::warn!(address = ?client.address, "a login was refused");
-        return failed(session, StatusCode::UNAUTHORIZED, "This is no token of this server.");
+        failed(session, StatusCode::UNAUTHORIZED, "This is no token of this server.")
     };
+    let Some(identity) = state.clients.by_token(token) else { return refused() };
     if !identity.scopes.has(Scope::Read) {
         return failed(session, StatusCode::FORBIDDEN, "This token has no scope \"read\".");
     }
@@ -151,7 +152,8 @@ async fn login(state: &State, client: &Client, session: &Session, fields: &[(Str
     if state.changes.order(Question::Change(Box::new(noted))).await.is_err() {
         tracing::warn!("a login could not be noted in the audit log");
     }
-    let value = state.clients.begin_session(identity);
+    // The logins may have been read again meanwhile.
+    let Some(value) = state.clients.begin_session(identity) else { return refused() };
     let mut response = Redirect::to("/").into_response();
     set_cookie(&mut response, &value, state.is_tls, "");
     response
