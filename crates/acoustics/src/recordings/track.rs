@@ -103,7 +103,7 @@ impl Track {
         self.bands[at % (RING / 4)] = Lanes::new(frame.bands);
         self.looks[at % RING] = frame.look;
         let mean = frame.bands.iter().sum::<f32>() / BANDS as f32;
-        // At most 2^30: a full-scale square wave has 1.4e8.
+        // A full-scale square wave has 1.4e8, and a tone within one band some 1e9.
         self.energy[at % RING] = mean as u32;
         self.sum += u64::from(mean as u32);
         self.dtmf += u16::from(is_dtmf(&frame.look));
@@ -160,7 +160,8 @@ impl Track {
         if here - least(at - FALLS).min(least(at + 1)) < FALL {
             return;
         }
-        let energy: u32 = (at - 2..=at + 2).map(|i| self.energy[i % RING]).sum();
+        // Five frames of a tone at full scale are more than 32 bits hold.
+        let energy: u64 = (at - 2..=at + 2).map(|i| u64::from(self.energy[i % RING])).sum();
         if (energy as f32) < 5.0 * LOUD {
             return;
         }
