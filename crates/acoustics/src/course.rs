@@ -3,15 +3,13 @@
 //! The noise of a device keeps its level from packet to packet. The sound of a room does not: traffic, voices and machines
 //! come and go within a second. A sender that controls its gain moves the level of everything, and does so slowly.
 
+use crate::levels::{FEWEST, SHARE};
+
 /// Classes of level: half-octaves of energy (1.5 dB).
 const CLASSES: usize = 64;
 
 /// Exponent of the least energy that is told apart, 2^-32 of full scale: -96 dB.
 const LEAST: u32 = 127 - 32;
-
-/// Fewest packets at the lowest level, and their smallest share of all packets.
-const FEWEST: u32 = 4;
-const SHARE: f64 = 0.01;
 
 /// Classes of a level and of its peak: 6 dB and 3 dB.
 const LEVEL: usize = 4;

@@ -12,6 +12,10 @@ const CEILING: f64 = 1e-4;
 const EQUAL_BINS: f64 = 20.0;
 const WIDTH: f64 = (CEILING - FLOOR) / EQUAL_BINS;
 
+/// Fewest packets at a level that is no accident, and their smallest share of all packets.
+pub(crate) const FEWEST: u32 = 4;
+pub(crate) const SHARE: f64 = 0.01;
+
 /// Louder packets are not silence: 6 dB above the paper's ceiling.
 pub(crate) const LOUDEST: f64 = 4e-4;
 

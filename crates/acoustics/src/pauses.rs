@@ -7,13 +7,10 @@
 
 use bellwether_rtp::g711::Law;
 
-use crate::levels::level_db;
+use crate::course::Course;
+use crate::levels::{FEWEST, SHARE, level_db};
 use crate::silence::{Bin, Constants, Sound};
 use crate::{CodeHistogram, Coding, Steadiness, Unsteady};
-
-/// Fewest packets at a level that is no accident, and their smallest share of all packets.
-const FEWEST: u32 = 4;
-const SHARE: f64 = 0.01;
 
 /// Largest variation of noise from packet to packet, in decibels.
 const SPREAD_DB: f64 = 3.1;
@@ -62,7 +59,13 @@ pub struct Pauses {
 }
 
 /// Selects the noise of a stream.
-pub(crate) fn select(coding: Coding, observed: u32, bins: &[Bin], constants: Constants) -> Option<Pauses> {
+pub(crate) fn select(
+    coding: Coding,
+    observed: u32,
+    bins: &[Bin],
+    constants: Constants,
+    course: &Course,
+) -> Option<Pauses> {
     let mut sounding: Vec<&Bin> = bins.iter().filter(|b| b.sound.packets > 0).collect();
     sounding.sort_unstable_by_key(|b| b.index);
     let db = |bin: &Bin| level_db(bin.index);
@@ -114,7 +117,7 @@ pub(crate) fn select(coding: Coding, observed: u32, bins: &[Bin], constants: Con
         crossings: f64::from(sound.crossings) / n,
         hum: of(sound.hum),
         codes: codes.counts(coding.law()),
-        steadiness: None,
+        steadiness: course.steadiness(observed),
     })
 }
 
@@ -211,8 +214,8 @@ impl Pauses {
     #[must_use]
     pub fn surroundings(&self) -> Option<Unsteady> {
         // Behind digital silence there is no room: what sounds are the ends of words.
-        let is_digital = self.is_digital || self.constant.0.saturating_mul(10) > self.packets;
-        if is_digital || self.energy < FAINTEST_ROOM {
+        let is_silent_between = self.constant.0.saturating_mul(10) > self.packets;
+        if is_silent_between || self.energy < FAINTEST_ROOM {
             return None;
         }
         self.steadiness.and_then(|of| of.unsteady())

@@ -268,9 +268,7 @@ impl SilenceAnalysis {
     /// packets.
     #[must_use]
     pub fn pauses(&self) -> Option<Pauses> {
-        let pauses = select(self.coding, self.observed, &self.bins, self.constants)?;
-        let steadiness = if pauses.is_digital { None } else { self.course.steadiness(self.observed) };
-        Some(Pauses { steadiness, ..pauses })
+        select(self.coding, self.observed, &self.bins, self.constants, &self.course)
     }
 
     /// True if [`Self::pauses`] is accurate enough to report before the window ends.

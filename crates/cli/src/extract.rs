@@ -25,14 +25,14 @@ pub(crate) fn run(common: &Common, args: &ExtractArgs) -> Result<Exit, Failure> 
         wanted = wanted.with_media();
     }
     let inputs = captures(common, &config, &args.captures, &reader, &wanted)?;
-    let is_piped = args.output.as_os_str() == "-";
-    let pipe = if is_piped { out::for_octets() } else { None };
-    if is_piped && pipe.is_none() {
-        return Err(Failure::Usage("a capture is not for a terminal: give a file, or a pipe".to_owned()));
-    }
-    if !is_piped {
+    let pipe = if args.output.as_os_str() == "-" {
+        let refused = || Failure::Usage("a capture is not for a terminal: give a file, or a pipe".to_owned());
+        Some(out::for_octets().ok_or_else(refused)?)
+    } else {
         refuse(&args.output, args.force, &inputs)?;
-    }
+        None
+    };
+    let is_piped = pipe.is_some();
     let mut messages = 0_u64;
     let found = search(&inputs, &config.tunnels(), &mut |packet| {
         wanted.wants(packet, &mut |_, _, _, _| messages += 1)

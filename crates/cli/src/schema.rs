@@ -2,7 +2,7 @@
 
 use bellwether_base::AlertKind;
 use bellwether_enrich::{AccessSide, PassportStatus};
-use bellwether_report::{Column, Kind, Report, Sound};
+use bellwether_report::{Column, DISPOSITIONS, Kind, Report, Sound};
 use bellwether_scoring::IncidentKind;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
@@ -58,7 +58,7 @@ pub(crate) fn words(report: Report, column: &str) -> Option<Vec<&'static str>> {
         }
         (Report::Calls, "attestation") => vec!["A", "B", "C"],
         (Report::Calls, "passport") => PassportStatus::ALL.map(PassportStatus::name).to_vec(),
-        (Report::Calls, "disposition") => vec!["quarantine", "monitor", "standard", "not_judged"],
+        (Report::Calls, "disposition") => DISPOSITIONS.to_vec(),
         (Report::Calls, "confidence") => vec!["none", "low", "medium", "high"],
         (Report::Calls, "stage") => vec!["provisional", "final"],
         (Report::Calls, "ended_by") => vec!["caller", "callee"],

@@ -67,11 +67,11 @@ pub(crate) fn run(common: &Common, args: &ServeArgs) -> Result<Exit, Failure> {
         Some(path) => {
             let tokeniser = tokeniser(common, &config)?;
             let make: MakeDesk = Box::new(move || Ok(Box::new(RemoteDesk::new(path.clone()))));
-            let mut options = options(common, &config, &tokeniser, make, true)?;
-            (options.redirect, options.renew) = (redirect, renewal(common, hangup));
+            let doors = (redirect, renewal(common, hangup));
+            let options = options(common, &config, &tokeniser, (make, true), doors)?;
             serve(socket, options, &stop, "beside the sensor")
         }
-        None => over_database(common, &config, (socket, redirect, renewal(common, hangup)), &stop),
+        None => over_database(common, &config, socket, (redirect, renewal(common, hangup)), &stop),
     }
 }
 
@@ -79,7 +79,8 @@ pub(crate) fn run(common: &Common, args: &ServeArgs) -> Result<Exit, Failure> {
 fn over_database(
     common: &Common,
     config: &Config,
-    (socket, redirect, renew): (std::net::TcpListener, Option<RedirectDoor>, Renew),
+    socket: std::net::TcpListener,
+    doors: (Option<RedirectDoor>, Renew),
     stop: &Stop,
 ) -> Result<Exit, Failure> {
     DatabaseHold::check(&common.db)?;
@@ -92,8 +93,7 @@ fn over_database(
         return Err(Failure::Usage("the configuration turns scoring off".to_owned()));
     };
     let make: MakeDesk = Box::new(move || Ok(Box::new(desks.desk()?) as Box<dyn Desk>));
-    let mut options = options(common, config, &tokeniser, make, false)?;
-    (options.redirect, options.renew) = (redirect, renew);
+    let options = options(common, config, &tokeniser, (make, false), doors)?;
     let is_over = std::sync::atomic::AtomicBool::new(false);
     let (db, is_over) = (&common.db, &is_over);
     std::thread::scope(|scope| {
@@ -155,8 +155,8 @@ fn options(
     common: &Common,
     config: &Config,
     tokeniser: &Tokeniser,
-    make_desk: MakeDesk,
-    is_beside_sensor: bool,
+    (make_desk, is_beside_sensor): (MakeDesk, bool),
+    (redirect, renew): (Option<RedirectDoor>, Renew),
 ) -> Result<ServeOptions, Failure> {
     let performer = Performer::new(tokeniser.clone());
     let (wire, agents) = (tokeniser.clone(), tokeniser.clone());
@@ -167,8 +167,8 @@ fn options(
         access: config.access(),
         host_names: config.serve.host_names.clone(),
         requests_per_second: config.serve.requests_per_second,
-        redirect: None,
-        renew: Box::new(|| None),
+        redirect,
+        renew,
         make_desk,
         open_reader: reader_opener(common, config)?,
         tokens_of: Box::new(move |clear| performer.tokens_of(clear)),

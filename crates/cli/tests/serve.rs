@@ -190,9 +190,7 @@ fn login_opens_what_the_scope_says_and_forms_need_their_secret() {
     let room = campaigns();
     let ((pbx, pbx_lines), (desk, desk_lines)) =
         (new_token(&room, "pbx", "score"), new_token(&room, "desk", "read,label"));
-    let lines =
-        |text: &str| text.lines().skip_while(|line| !line.starts_with("[[")).collect::<Vec<_>>().join("\n");
-    room.write("c.toml", format!("{}\n{}\n", lines(&pbx_lines), lines(&desk_lines)).as_bytes());
+    room.write("c.toml", format!("{pbx_lines}\n{desk_lines}").as_bytes());
     let served = Served::start(&room, &["--config", "c.toml"]);
     let with = |method: &str, path: &str, token: &str| {
         served.send(
@@ -285,9 +283,7 @@ fn logins_are_read_again_and_a_wrong_configuration_changes_nothing() {
     let room = campaigns();
     let ((first, first_lines), (second, second_lines)) =
         (new_token(&room, "first", "read"), new_token(&room, "second", "read"));
-    let lines =
-        |text: &str| text.lines().skip_while(|line| !line.starts_with("[[")).collect::<Vec<_>>().join("\n");
-    room.write("c.toml", lines(&first_lines).as_bytes());
+    room.write("c.toml", first_lines.as_bytes());
     let served = Served::start(&room, &["--config", "c.toml"]);
     let status = |token: &str| {
         served.send(&format!("GET /metrics HTTP/1.1\r\nAuthorization: Bearer {token}"), b"").status
@@ -300,7 +296,7 @@ fn logins_are_read_again_and_a_wrong_configuration_changes_nothing() {
         })
     };
     assert_eq!([status(&first), status(&second)], [200, 401]);
-    room.write("c.toml", lines(&second_lines).as_bytes());
+    room.write("c.toml", second_lines.as_bytes());
     served.hang_up();
     assert!(becomes(&second, 200) && status(&first) == 401);
     // Neither a broken file nor the end of all logins opens or closes anything.

@@ -131,6 +131,9 @@ fn call(
 /// The disposition of a call that has no score.
 pub(crate) const NOT_JUDGED: &str = "not_judged";
 
+/// All values of the column `disposition`.
+pub const DISPOSITIONS: [&str; 4] = ["quarantine", "monitor", "standard", NOT_JUDGED];
+
 /// Somebody called for help.
 pub(crate) const FOR_HELP: &str = "emergency_call";
 

@@ -22,8 +22,8 @@ const LONGEST_LIFE: i64 = 4 * 3600 * 1_000_000_000;
 /// Time without a packet after which a stream is finished: the sensor waits half of it.
 const SILENT_FOR: Span = Span::from_secs(60);
 
-/// Rows that begin, go on and finish.
-struct Course {
+/// How the rows of a table finish.
+struct Finish {
     table: &'static str,
     /// Further tables of a row of `c`.
     beside: &'static str,
@@ -32,15 +32,15 @@ struct Course {
     is_finished: &'static str,
 }
 
-const CALL: Course = Course {
+const CALL: Finish = Finish {
     table: "calls",
     beside: "LEFT JOIN outcomes AS o ON o.id = c.id",
     is_finished: "c.id IS NULL OR o.ended_at IS NOT NULL OR coalesce(o.final_status, 0) >= 300
         OR coalesce(o.cancelled, 0) OR c.started_at < ?1",
 };
 
-const STREAM: Course =
-    Course { table: "streams", beside: "", is_finished: "c.id IS NULL OR c.last_seen < ?1" };
+const STREAM: Finish =
+    Finish { table: "streams", beside: "", is_finished: "c.id IS NULL OR c.last_seen < ?1" };
 
 /// The place of a reader in stored calls or streams.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -68,8 +68,8 @@ impl Reports<'_> {
         self.last_place(&STREAM, "last_seen", (now - SILENT_FOR).as_nanos())
     }
 
-    fn last_place(&self, of: &Course, begins: &str, oldest: i64) -> Result<Place, StoreError> {
-        let Course { table, beside, is_finished } = of;
+    fn last_place(&self, of: &Finish, begins: &str, oldest: i64) -> Result<Place, StoreError> {
+        let Finish { table, beside, is_finished } = of;
         let row = self.last_number(of)?;
         let mut select = self.db().prepare_cached(&format!(
             "SELECT c.id FROM {table} AS c {beside} WHERE c.{begins} >= ?1 AND NOT ({is_finished}) ORDER BY c.id DESC LIMIT ?2"
@@ -83,7 +83,7 @@ impl Reports<'_> {
         Ok(self.db().query_row("SELECT coalesce(max(started_at), 0) FROM calls", [], |r| r.get(0))?)
     }
 
-    fn last_number(&self, of: &Course) -> Result<i64, StoreError> {
+    fn last_number(&self, of: &Finish) -> Result<i64, StoreError> {
         let last = format!("SELECT coalesce(max(id), 0) FROM {}", of.table);
         Ok(self.db().query_row(&last, [], |r| r.get(0))?)
     }
@@ -126,12 +126,12 @@ impl Reports<'_> {
         now: Timestamp,
     ) -> Result<Vec<Values>, StoreError> {
         let mut streams = Vec::new();
-        let classes = self.reader.known_classes()?;
         while streams.is_empty() {
             let numbers = self.finished_numbers(&STREAM, place, most, (now - SILENT_FOR).as_nanos())?;
             if numbers.is_empty() {
                 break;
             }
+            let classes = self.reader.known_classes()?;
             let mut select = self.db().prepare_cached(STREAMS_BY_NUMBER)?;
             let mut rows = select.query([Value::from(numbers).to_string()])?;
             while let Some(row) = rows.next()? {
@@ -145,12 +145,12 @@ impl Reports<'_> {
     /// Numbers of the next rows that are finished: those of the open ones, and of the ones that are new.
     fn finished_numbers(
         &self,
-        of: &Course,
+        of: &Finish,
         place: &mut Place,
         most: usize,
         oldest: i64,
     ) -> Result<Vec<i64>, StoreError> {
-        let Course { table, beside, is_finished } = of;
+        let Finish { table, beside, is_finished } = of;
         // Numbers begin again after retention deleted all rows, and in another database.
         if self.last_number(of)? < place.row {
             *place = Place::default();

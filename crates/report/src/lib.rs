@@ -72,6 +72,7 @@ use rusqlite::Connection;
 
 pub use bellwether_acoustics::recordings::Sound;
 pub use call_list::{CallCursor, CallFilter, CallLine, CallPage};
+pub use calls::DISPOSITIONS;
 pub use cases::{Case, CaseKind};
 pub use cells::{parse_time, rfc3339};
 pub use class_file::{export_classes, import_classes};

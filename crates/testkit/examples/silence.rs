@@ -8,19 +8,22 @@ use std::collections::BTreeMap;
 use bellwether_acoustics::{Classes, Comparison, Pauses, SilenceAnalysis};
 use bellwether_devices::Lessons;
 use bellwether_rtp::g711::Law;
-use bellwether_testkit::{DeviceMode, Impairment, PAPERS_DEVICES, Rng, Speaker, spoken_call};
+use bellwether_testkit::{DeviceMode, Impairment, PAPERS_DEVICES, Rng, Speaker, Surroundings, spoken_call};
 
 /// Units per device for learning.
 const UNITS: usize = 6;
 /// Calls per unit for learning.
 const LEARNED: usize = 4;
 
+const CLEAN: Impairment =
+    Impairment { surroundings: Surroundings::Quiet, loss: 0.0, is_dtx: false, is_transcoded: false };
+
 const CONDITIONS: [(&str, Impairment); 5] = [
-    ("clean", Impairment { loss: 0.0, is_dtx: false, is_transcoded: false }),
-    ("5 % loss", Impairment { loss: 0.05, is_dtx: false, is_transcoded: false }),
-    ("DTX", Impairment { loss: 0.0, is_dtx: true, is_transcoded: false }),
-    ("DTX, 5 % loss", Impairment { loss: 0.05, is_dtx: true, is_transcoded: false }),
-    ("other law on the way", Impairment { loss: 0.0, is_dtx: false, is_transcoded: true }),
+    ("clean", CLEAN),
+    ("5 % loss", Impairment { loss: 0.05, ..CLEAN }),
+    ("DTX", Impairment { is_dtx: true, ..CLEAN }),
+    ("DTX, 5 % loss", Impairment { loss: 0.05, is_dtx: true, ..CLEAN }),
+    ("other law on the way", Impairment { is_transcoded: true, ..CLEAN }),
 ];
 
 /// The noise profile of one call, and the paper's two numbers.

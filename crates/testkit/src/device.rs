@@ -114,9 +114,11 @@ impl Speaker {
     }
 }
 
-/// Impairments of a call's media.
+/// Surroundings of a call, and impairments of its media.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Impairment {
+    /// What the microphone hears beside the speaker.
+    pub surroundings: Surroundings,
     /// Share of packets lost.
     pub loss: f64,
     /// True if the sender stops in pauses, 200 ms after the last word.
@@ -140,22 +142,9 @@ pub fn spoken_call(
     impairment: Impairment,
     rng: &mut Rng,
 ) -> Vec<Vec<u8>> {
-    spoken_call_in(Surroundings::Quiet, device, speaker, law, seconds, impairment, rng)
-}
-
-/// The same in surroundings that the microphone hears, too.
-pub fn spoken_call_in(
-    surroundings: Surroundings,
-    device: DeviceMode,
-    speaker: Speaker,
-    law: Law,
-    seconds: usize,
-    impairment: Impairment,
-    rng: &mut Rng,
-) -> Vec<Vec<u8>> {
     let mut voice = Voice::new(speaker);
     let mut noise = Noise::new(device);
-    let mut around = Sound::drawn(surroundings, rng);
+    let mut around = Sound::drawn(impairment.surroundings, rng);
     let mut quiet_for = 0;
     let other = if law == Law::Mu { Law::A } else { Law::Mu };
     let mut out = Vec::new();

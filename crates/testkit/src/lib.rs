@@ -43,7 +43,7 @@ pub use capture::{
     write_pcap,
 };
 pub use clock::{Cycle, Delay, Discipline, Timer};
-pub use device::{DeviceMode, Impairment, PAPERS_DEVICES, Speaker, spoken_call, spoken_call_in, voiced_call};
+pub use device::{DeviceMode, Impairment, PAPERS_DEVICES, Speaker, spoken_call, voiced_call};
 pub use dialogue::{Agent, Call, Registration, Talk};
 pub use draw::Draw;
 pub use flood::Flood;

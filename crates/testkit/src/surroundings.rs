@@ -4,9 +4,10 @@ use crate::Rng;
 use crate::device::{Speaker, Voice};
 
 /// The surroundings of a call.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Surroundings {
     /// The device alone.
+    #[default]
     Quiet,
     /// A street or a hall: noise whose level comes and goes within a second.
     Street,
@@ -38,6 +39,7 @@ impl Surroundings {
 const RATE: f64 = 8000.0;
 
 /// The sound of surroundings, with parameters drawn for each call.
+#[derive(Default)]
 pub(crate) struct Sound {
     kind: Surroundings,
     /// Mean amplitude, full scale = 1, and its swing in decibels.
@@ -68,21 +70,7 @@ fn amplitude(db: f64) -> f64 {
 
 impl Sound {
     pub(crate) fn drawn(kind: Surroundings, rng: &mut Rng) -> Self {
-        let mut sound = Self {
-            kind,
-            level: 0.0,
-            swing: 0.0,
-            pace: 1.0,
-            change: 0.0,
-            colour: 0.0,
-            last: 0.0,
-            time: 0.0,
-            pitch: 0.0,
-            others: Vec::new(),
-            gain: 0.0,
-            most: 0.0,
-            speed: 0.0,
-        };
+        let mut sound = Self { kind, ..Self::default() };
         match kind {
             Surroundings::Quiet => {}
             Surroundings::Street => {

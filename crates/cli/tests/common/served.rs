@@ -99,10 +99,12 @@ pub(crate) fn answered(stream: &mut TcpStream) -> Answered {
     Answered { status, head: head.to_owned(), body: body.to_owned() }
 }
 
-/// A new token of `serve --new-token`, and the lines of its configuration.
+/// A new token of `serve --new-token`, and its entry in the configuration.
 pub(crate) fn new_token(room: &Room, name: &str, scopes: &str) -> (String, String) {
     let output = room.run(&["serve", "--new-token", name, "--scopes", scopes]);
     let told = text(&output.stderr);
     let token = told.split_whitespace().find(|word| word.starts_with("bw_")).unwrap();
-    (token.to_owned(), text(&output.stdout))
+    let lines = text(&output.stdout);
+    let entry = lines.find("[[").map(|at| lines[at..].to_owned());
+    (token.to_owned(), entry.unwrap())
 }

@@ -1,6 +1,6 @@
 //! `/calls`: calls, the newest first, with filters in the query.
 
-use bellwether_report::{CallCursor, CallFilter, CallLine};
+use bellwether_report::{CallCursor, CallFilter, CallLine, DISPOSITIONS};
 use bellwether_store::StoreError;
 use maud::{Markup, html};
 
@@ -37,8 +37,6 @@ const FILTERS: [&str; 18] = [
     "recording",
     "call_id",
 ];
-
-const DISPOSITIONS: [&str; 4] = ["quarantine", "monitor", "standard", "not_judged"];
 
 pub(crate) fn page(context: &Context<'_>) -> Result<Rendered, StoreError> {
     let filter = filter(context);
@@ -119,8 +117,7 @@ fn filter_form(context: &Context<'_>, set: &[(&str, &str)]) -> Markup {
             @for (name, value) in &others { input type="hidden" name=(name) value=(value); }
             label { "Disposition" select name="disposition" {
                 (option("disposition", "", "any"))
-                @for name in ["quarantine", "monitor", "standard"] { (option("disposition", name, name)) }
-                (option("disposition", "not_judged", "not judged"))
+                @for name in DISPOSITIONS { (option("disposition", name, &name.replace('_', " "))) }
             } }
             label { "Score up to" input type="number" name="max_score" min="0" max="100" step="any" value=(value("max_score")); }
             label { "Source address" input type="text" name="source" value=(value("source")); }

@@ -1,5 +1,7 @@
 //! The tools: names, descriptions, arguments, and the work of each.
 
+use bellwether_report::DISPOSITIONS;
+
 use super::answer::Answer;
 use super::names::Context;
 use super::schema::{Argument, Arguments, Kind, ToolError};
@@ -90,11 +92,7 @@ pub(crate) const TOOLS: &[Tool] = &[
             Argument::new("dialled", Kind::Text, "Number or token of the dialled party."),
             Argument::new("source", Kind::Text, "Address the INVITE came from, with or without port."),
             Argument::new("fingerprint", Kind::Text, "Fingerprint of the platform."),
-            Argument::new(
-                "disposition",
-                Kind::OneOf(&["quarantine", "monitor", "standard", "not_judged"]),
-                "Disposition.",
-            ),
+            Argument::new("disposition", Kind::OneOf(&DISPOSITIONS), "Disposition."),
             Argument::new(
                 "max_score",
                 Kind::Number,

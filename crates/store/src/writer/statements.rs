@@ -318,9 +318,7 @@ fn id_of_outcome(tx: &Connection, u: &CallUpdate, destination: &str) -> Result<O
         || u.ended_at.is_some()
         || u.final_status.is_some()
         || u.hops > 1
-        || [u.duplicates, u.retransmissions].iter().any(|count| *count > 0)
-        || u.forks > 0
-        || u.reinvites > 0
+        || [u.duplicates, u.retransmissions, u.forks, u.reinvites].iter().any(|count| *count > 0)
         || u.cancelled;
     let mut find = tx.prepare_cached(
         "SELECT id, ?2 OR destination <> ?3 OR first_access_side <> ?4 OR first_trunk_id IS NOT ?5

@@ -2,7 +2,7 @@
 
 use bellwether_acoustics::{Pauses, SilenceAnalysis};
 use bellwether_rtp::g711::Law;
-use bellwether_testkit::{DeviceMode, Impairment, Rng, Speaker, Surroundings, spoken_call_in};
+use bellwether_testkit::{DeviceMode, Impairment, Rng, Speaker, Surroundings, spoken_call};
 
 /// Calls that teach a device, and that test it.
 const LESSONS: usize = 10;
@@ -129,12 +129,13 @@ fn call(
         (own.energy, own.dc_offset) = (0.0, 0.0);
     }
     let how = Impairment {
+        surroundings,
         loss: if rng.uniform() < 0.3 { 0.03 * rng.uniform() } else { 0.0 },
         is_dtx: rng.uniform() < 0.15,
         is_transcoded: false,
     };
     let mut analysis = SilenceAnalysis::new(law);
-    spoken_call_in(surroundings, own, Speaker::drawn(rng), law, SECONDS, how, rng)
+    spoken_call(own, Speaker::drawn(rng), law, SECONDS, how, rng)
         .iter()
         .for_each(|packet| analysis.packet(packet));
     analysis.pauses()
