@@ -37,6 +37,9 @@ pub(crate) const SETTLED: usize = 2;
 pub(crate) const NEW_PLAIN: usize = 3;
 pub(crate) const NEW_RISKY: usize = 4;
 
+/// Bins of calls at once: no other call under way, one, more.
+pub(crate) const AT_ONCE: usize = 3;
+
 /// Bins of pace: time since the call before.
 pub(crate) const PACES: usize = 5;
 
@@ -73,6 +76,21 @@ impl Novelty {
         matches!(self, Self::Again { .. } | Self::Interest { .. } | Self::NewCountry { .. })
     }
 
+    /// True for a new number in a costly country.
+    pub(crate) const fn is_costly(self) -> bool {
+        match self {
+            Self::Again { place, .. } | Self::Interest { place, .. } | Self::NewCountry { place, .. } => {
+                place.class.is_costly()
+            }
+            Self::Known | Self::NewDomestic | Self::Settled => false,
+        }
+    }
+
+    /// True for calls to one country of a new interest.
+    pub(crate) const fn is_one_interest(self) -> bool {
+        matches!(self, Self::Interest { countries: 1, .. })
+    }
+
     /// The kind under which the call is counted.
     pub(crate) const fn kind(self) -> usize {
         match self {
@@ -80,13 +98,8 @@ impl Novelty {
             Self::NewDomestic => NEW_DOMESTIC,
             Self::Settled => SETTLED,
             Self::Again { is_today: false, .. } | Self::Interest { is_today: false, .. } => SETTLED,
-            Self::Again { place, .. } | Self::Interest { place, .. } | Self::NewCountry { place, .. } => {
-                if place.class.is_costly() {
-                    NEW_RISKY
-                } else {
-                    NEW_PLAIN
-                }
-            }
+            _ if self.is_costly() => NEW_RISKY,
+            Self::Again { .. } | Self::Interest { .. } | Self::NewCountry { .. } => NEW_PLAIN,
         }
     }
 }
@@ -109,6 +122,12 @@ struct Country {
     last: Timestamp,
 }
 
+impl Country {
+    fn is_settled(&self, at: Timestamp) -> bool {
+        self.calls >= SETTLED_CALLS && at.since(self.first) >= DAY
+    }
+}
+
 /// An address that calls of the account came from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Address {
@@ -118,6 +137,20 @@ pub(crate) struct Address {
     pub(crate) calls: u16,
     /// The account registered there.
     pub(crate) is_registered: bool,
+}
+
+/// The relation of a call's source address to the account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CallPlace {
+    /// Nobody knows where the account lives.
+    Unknown,
+    /// The account has lived there for a day or more.
+    Own,
+    /// The account came there today, and lives somewhere else.
+    New {
+        /// It called from there before.
+        has_called: bool,
+    },
 }
 
 /// A call that has not ended.
@@ -148,6 +181,9 @@ struct Waiting {
     call: CallId,
     kind: usize,
     callee: u32,
+    /// Bin of the pause before it, and the bin of other calls under way.
+    pace: Option<usize>,
+    at_once: usize,
 }
 
 /// An account: an address of record, or a caller's number.
@@ -155,7 +191,9 @@ struct Waiting {
 pub(crate) struct Account {
     /// Its name in reports.
     pub(crate) name: Box<str>,
+    /// Time of the first registration or call, and of the first call.
     pub(crate) first: Timestamp,
+    first_call: Option<Timestamp>,
     pub(crate) last: Timestamp,
     /// Time of the call before the last one.
     before: Option<Timestamp>,
@@ -171,7 +209,8 @@ pub(crate) struct Account {
     interest: SmallVec<[Interest; 2]>,
     pub(crate) under_way: SmallVec<[UnderWay; 2]>,
     waiting: SmallVec<[Waiting; 2]>,
-    pub(crate) overlap: Rate,
+    /// Calls of the past by the other calls that were under way.
+    at_once: [f32; AT_ONCE],
     pub(crate) moves: Rate,
     /// Share of calls to known contacts.
     pub(crate) familiar: Rate,
@@ -201,6 +240,7 @@ impl Account {
         Self {
             name: name.into(),
             first: at,
+            first_call: None,
             last: at,
             before: None,
             calls: 0,
@@ -214,7 +254,7 @@ impl Account {
             interest: SmallVec::new(),
             under_way: SmallVec::new(),
             waiting: SmallVec::new(),
-            overlap: Rate::prior(0.03, 20.0),
+            at_once: [0.0; AT_ONCE],
             moves: Rate::prior(0.02, 25.0),
             familiar: Rate::prior(0.5, 4.0),
             last_abroad: None,
@@ -232,9 +272,13 @@ impl Account {
 
     /// Calls abroad of a day ago become the past.
     pub(crate) fn mature(&mut self, at: Timestamp) {
+        self.make_past(|waiting| at.since(waiting.at) >= DAY);
+    }
+
+    fn make_past(&mut self, is_due: impl Fn(&Waiting) -> bool) {
         let mut due: SmallVec<[Waiting; 4]> = SmallVec::new();
         self.waiting.retain(|waiting| {
-            let is_due = at.since(waiting.at) >= DAY;
+            let is_due = is_due(waiting);
             if is_due {
                 due.push(*waiting);
             }
@@ -244,6 +288,7 @@ impl Account {
             if let Some(count) = self.kinds.get_mut(waiting.kind) {
                 *count += 1.0;
             }
+            self.count_rhythm(waiting.at, waiting.pace, waiting.at_once);
             self.contact(waiting.callee);
             self.interest.retain(|known| known.callee != waiting.callee);
         }
@@ -265,9 +310,7 @@ impl Account {
         let is_same_range = self.interest.iter().any(|known| known.range == range as u32 && range != 0);
         let (countries, calls) = self.new_interests(at);
         match self.countries.iter().find(|country| country.place == place) {
-            Some(known) if known.calls >= SETTLED_CALLS && at.since(known.first) >= DAY && !again => {
-                Novelty::Settled
-            }
+            Some(known) if known.is_settled(at) && !again => Novelty::Settled,
             Some(known) => {
                 let is_today = at.since(known.first) < DAY;
                 if again {
@@ -278,6 +321,11 @@ impl Account {
             }
             None => Novelty::NewCountry { place, countries },
         }
+    }
+
+    /// Time of the first call to a country.
+    pub(crate) fn first_call_to(&self, place: Place) -> Option<Timestamp> {
+        self.countries.iter().find(|country| country.place == place).map(|country| country.first)
     }
 
     /// Countries of new interests of the last week, and the calls there.
@@ -298,15 +346,22 @@ impl Account {
         f64::from(abroad) / (f64::from(all) + WEIGHT)
     }
 
-    /// The predicted share of calls abroad from all calls so far, today's too: a Beta prior of one call abroad and three
-    /// at home. A trade that calls abroad makes many calls a day, so that an account with few is hardly one.
-    pub(crate) fn share_abroad(&self, at: Timestamp) -> f64 {
+    /// The share of costly countries among the new ones that the account has begun to call, shrunk.
+    pub(crate) fn costly_share(&self) -> f64 {
+        const PRIOR: (f64, f64) = (3.0, 7.0);
+        let [.., plain, costly] = self.kinds.map(f64::from);
+        (PRIOR.0 + costly) / (PRIOR.0 + PRIOR.1 + plain + costly)
+    }
+
+    /// The predicted share of calls abroad from all calls so far, today's too, with a Beta prior of a mean and a weight
+    /// in calls. A trade that calls abroad makes many calls a day, so that an account with few is hardly one.
+    pub(crate) fn share_abroad(&self, (mean, weight): (f64, f64), at: Timestamp) -> f64 {
         const CALLS_A_DAY: f64 = 15.0;
         const QUIET: f64 = 0.15;
-        let days = at.since(self.first).as_secs_f64() / DAY.as_secs_f64();
-        let before = self.calls.saturating_sub(self.abroad);
-        let is_quiet = days >= 1.0 && f64::from(before) / days < CALLS_A_DAY;
-        let share = (1.0 + f64::from(self.abroad)) / (4.0 + f64::from(self.calls));
+        let days = self.first_call.map_or(0.0, |first| at.since(first).as_secs_f64() / DAY.as_secs_f64());
+        let past: f32 = self.kinds.iter().sum();
+        let is_quiet = days >= 1.0 && f64::from(past) / days < CALLS_A_DAY;
+        let share = (mean * weight + f64::from(self.abroad)) / (weight + f64::from(self.calls));
         if is_quiet { share * QUIET } else { share }
     }
 
@@ -319,12 +374,23 @@ impl Account {
         (own + WEIGHT * prior) / (f64::from(all) + WEIGHT)
     }
 
-    /// The account's distribution of pace, shrunk to the site's.
-    pub(crate) fn pace(&self, bin: usize, site: &[f64; PACES]) -> f64 {
+    /// The account's distribution of pace, shrunk to the site's. Today's calls abroad count if `with_today`.
+    pub(crate) fn pace(&self, bin: usize, site: &[f64; PACES], with_today: bool) -> f64 {
         const WEIGHT: f64 = 15.0;
-        let all: f64 = self.paces.iter().map(|n| f64::from(*n)).sum();
-        let own = self.paces.get(bin).copied().map_or(0.0, f64::from);
-        (own + WEIGHT * site.get(bin).copied().unwrap_or(0.25)) / (all + WEIGHT)
+        let today = self.waiting.iter().filter(|_| with_today).filter_map(|waiting| waiting.pace);
+        shrunk(bin, &self.paces.map(f64::from), today, site, WEIGHT)
+    }
+
+    /// The account's distribution of other calls under way, shrunk to a prior of a weight in calls. Today's calls abroad
+    /// count if `with_today`.
+    pub(crate) fn at_once(
+        &self,
+        bin: usize,
+        (prior, weight): (&[f64; AT_ONCE], f64),
+        with_today: bool,
+    ) -> f64 {
+        let today = self.waiting.iter().filter(|_| with_today).map(|waiting| waiting.at_once);
+        shrunk(bin, &self.at_once.map(f64::from), today, prior, weight)
     }
 
     /// Half plus half of the uniform probability of the hour over the account's own, 3 at most.
@@ -358,15 +424,27 @@ impl Account {
         self.addresses.iter().find(|known| known.address == address)
     }
 
-    /// True if the account lived somewhere else before it came to this address, today.
-    pub(crate) fn is_new_place(&self, address: IpAddr, at: Timestamp) -> bool {
-        let is_fresh = self.address(address).is_none_or(|known| at.since(known.first) < DAY);
-        let lived = self.addresses.iter().any(|known| {
-            known.address != address
-                && at.since(known.first) >= HOUR
-                && (known.calls >= 3 || known.is_registered)
+    /// The relation of an address to the places where the account lives.
+    pub(crate) fn place(&self, address: IpAddr, at: Timestamp) -> CallPlace {
+        let known = self.address(address);
+        if known.is_some_and(|known| at.since(known.first) >= DAY) {
+            return CallPlace::Own;
+        }
+        let lives_elsewhere = self.addresses.iter().any(|other| {
+            other.address != address
+                && at.since(other.first) >= HOUR
+                && (other.calls >= 3 || other.is_registered)
         });
-        is_fresh && lived
+        match (lives_elsewhere, known) {
+            (false, _) => CallPlace::Unknown,
+            (true, known) => CallPlace::New { has_called: known.is_some_and(|known| known.calls > 0) },
+        }
+    }
+
+    /// Notes a registration from before the first call.
+    pub(crate) fn registered_before(&mut self, address: IpAddr, at: Timestamp) {
+        self.first = self.first.min(at);
+        self.at_address(address, at, true);
     }
 
     /// Notes an address of a call or of a registration.
@@ -391,27 +469,16 @@ impl Account {
     /// Takes a call in, after it was judged.
     pub(crate) fn begin(&mut self, call: &UnderWay, novelty: Novelty, destination: Destination) {
         let at = call.at;
-        if self.calls > 0 {
-            let bin = pace(at.since(self.last));
-            if let Some(count) = self.paces.get_mut(bin) {
-                *count = count.saturating_add(1);
-            }
-            if self.paces.iter().map(|n| u32::from(*n)).sum::<u32>() > 10_000 {
-                self.paces.iter_mut().for_each(|count| *count /= 2);
-            }
-        }
+        let pace = (self.calls > 0).then(|| pace(at.since(self.last)));
+        let at_once = self.under_way.iter().filter(|other| other.is_recent(at)).count().min(AT_ONCE - 1);
+        self.first_call.get_or_insert(at);
         self.before = (self.calls > 0).then_some(self.last);
         self.calls = self.calls.saturating_add(1);
         self.last = self.last.max(at);
-        if let Some(count) = self.hours.get_mut(at.hour_of_day()) {
-            *count += 1;
-            if *count == u8::MAX {
-                self.hours.iter_mut().for_each(|count| *count /= 2);
-            }
-        }
         let contact = call.callee as u32;
         match destination.place() {
             None => {
+                self.count_rhythm(at, pace, at_once);
                 self.kinds[novelty.kind().min(KINDS - 1)] += 1.0;
                 self.contact(contact);
             }
@@ -420,7 +487,8 @@ impl Account {
                 if self.waiting.len() == MAX_WAITING {
                     self.waiting.remove(0);
                 }
-                self.waiting.push(Waiting { at, call: call.call, kind: novelty.kind(), callee: contact });
+                let kind = novelty.kind();
+                self.waiting.push(Waiting { at, call: call.call, kind, callee: contact, pace, at_once });
                 if !matches!(novelty, Novelty::Known | Novelty::Settled)
                     && !self.interest.iter().any(|known| known.callee == contact)
                 {
@@ -443,6 +511,28 @@ impl Account {
         self.under_way.push(*call);
     }
 
+    /// Counts the hour and the rhythm of a call of the past.
+    fn count_rhythm(&mut self, at: Timestamp, pace: Option<usize>, at_once: usize) {
+        if let Some(count) = self.hours.get_mut(at.hour_of_day()) {
+            *count += 1;
+            if *count == u8::MAX {
+                self.hours.iter_mut().for_each(|count| *count /= 2);
+            }
+        }
+        if let Some(count) = pace.and_then(|pace| self.paces.get_mut(pace)) {
+            *count = count.saturating_add(1);
+            if self.paces.iter().map(|n| u32::from(*n)).sum::<u32>() > 10_000 {
+                self.paces.iter_mut().for_each(|count| *count /= 2);
+            }
+        }
+        if let Some(count) = self.at_once.get_mut(at_once) {
+            *count += 1.0;
+        }
+        if self.at_once.iter().sum::<f32>() > 5_000.0 {
+            self.at_once.iter_mut().for_each(|count| *count /= 2.0);
+        }
+    }
+
     fn called(&mut self, place: Place, at: Timestamp) {
         if let Some(known) = self.countries.iter_mut().find(|country| country.place == place) {
             known.calls = known.calls.saturating_add(1);
@@ -450,7 +540,12 @@ impl Account {
             return;
         }
         if self.countries.len() == MAX_COUNTRIES {
-            let oldest = self.countries.iter().enumerate().min_by_key(|(_, country)| country.last);
+            // A fraud that calls a dozen countries leaves the account those that it always called.
+            let oldest = self
+                .countries
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, country)| (country.is_settled(at), country.last));
             if let Some((place, _)) = oldest {
                 self.countries.remove(place);
             }
@@ -521,20 +616,103 @@ impl Account {
 
     /// A label says that the new habit is honest: its calls enter the past now.
     pub(crate) fn accept(&mut self) {
-        for waiting in &mut self.waiting {
-            waiting.at = Timestamp::MIN;
-        }
+        self.make_past(|_| true);
         for country in &mut self.countries {
             country.first = Timestamp::MIN;
             country.calls = country.calls.max(SETTLED_CALLS);
         }
         self.toll = None;
         self.prior = None;
-        self.mature(Timestamp::MAX);
     }
+}
+
+/// The share of a bin among counts and further observations, shrunk to a prior of a weight.
+fn shrunk<const N: usize>(
+    bin: usize,
+    counts: &[f64; N],
+    further: impl Iterator<Item = usize> + Clone,
+    prior: &[f64; N],
+    weight: f64,
+) -> f64 {
+    let all = counts.iter().sum::<f64>() + further.clone().count() as f64;
+    let own = counts.get(bin).copied().unwrap_or_default() + further.filter(|of| *of == bin).count() as f64;
+    (own + weight * prior.get(bin).copied().unwrap_or_default()) / (all + weight)
 }
 
 /// The day.
 pub(crate) const fn day(at: Timestamp) -> i64 {
     at.as_nanos().div_euclid(86_400_000_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NumberClass;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+    const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 1));
+    const COSTLY: Destination = Destination::Abroad(Place { country: 252, class: NumberClass::Risky });
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_nanos(secs * 1_000_000_000)
+    }
+
+    fn calls(account: &mut Account, call: i64, at: Timestamp, destination: Destination) {
+        let callee = 1_000 + call as u64;
+        account.mature(at);
+        let novelty = account.novelty((callee, 0), destination, at);
+        let is_abroad = destination.is_abroad();
+        let call = CallId::new(call);
+        account.begin(
+            &UnderWay { call, at, callee, range: 0, source: HERE, is_abroad, answered: None },
+            novelty,
+            destination,
+        );
+    }
+
+    /// A fraud of today is no habit: neither its pace nor its hour nor its calls at once.
+    #[test]
+    fn calls_abroad_teach_the_rhythm_of_an_account_a_day_later() {
+        let site = [0.2; PACES];
+        let prior = (&[0.9, 0.05, 0.05], 10.0);
+        let mut account = Account::new("sip:1@pbx.example", at(0));
+        for call in 0..20 {
+            calls(&mut account, call, at(call), COSTLY);
+        }
+        assert_eq!(account.pace(0, &site, false), 0.2);
+        assert_eq!(account.at_once(2, prior, false), 0.05);
+        assert_eq!(account.hours_used(), 0);
+        // Somebody who calls abroad by trade is judged by today's calls, too.
+        assert!(account.pace(0, &site, true) > 0.5 && account.at_once(2, prior, true) > 0.5);
+
+        account.mature(at(2 * 86_400));
+        assert!(account.pace(0, &site, false) > 0.5 && account.at_once(2, prior, false) > 0.5);
+        assert_eq!(account.hours_used(), 1);
+    }
+
+    #[test]
+    fn an_account_lives_where_it_registered_before_its_first_call() {
+        let mut account = Account::new("sip:1@pbx.example", at(3 * 86_400));
+        assert_eq!(account.place(THERE, at(3 * 86_400)), CallPlace::Unknown);
+        account.registered_before(HERE, at(0));
+        assert_eq!(account.first, at(0));
+        assert_eq!(account.place(HERE, at(3 * 86_400)), CallPlace::Own);
+        assert_eq!(account.place(THERE, at(3 * 86_400)), CallPlace::New { has_called: false });
+        account.at_address(THERE, at(3 * 86_400), false);
+        assert_eq!(account.place(THERE, at(3 * 86_400 + 60)), CallPlace::New { has_called: true });
+    }
+
+    /// A fraud in a dozen countries does not make the account forget those that it always called.
+    #[test]
+    fn settled_countries_stay() {
+        let country = |country| Destination::Abroad(Place { country, class: NumberClass::Plain });
+        let mut account = Account::new("sip:1@pbx.example", at(0));
+        for call in 0..20 {
+            calls(&mut account, call, at(call * 10_000), country(66));
+        }
+        for call in 20..40 {
+            calls(&mut account, call, at(200_000 + call), country(call as u16 + 300));
+        }
+        assert_eq!(account.novelty((5, 0), country(66), at(300_000)), Novelty::Settled);
+    }
 }

@@ -472,7 +472,7 @@ impl Collection {
         let evidence = if incident.facts.ln_m == f64::NEG_INFINITY {
             -(right / wrong).ln()
         } else {
-            (incident.facts.ln_m - settings.threshold()).min(4.0)
+            (incident.facts.ln_m - threshold(incident.kind, settings)).min(4.0)
         };
         let log_odds = evidence + (right / wrong).ln();
         let unlabelled = 1.0 / (1.0 + (-log_odds).exp());
@@ -497,6 +497,11 @@ impl Collection {
             }
         }
     }
+}
+
+/// The least threshold of the detectors of a kind.
+fn threshold(kind: IncidentKind, settings: &IncidentSettings) -> f64 {
+    if kind == IncidentKind::TollFraud { settings.costly_threshold() } else { settings.threshold() }
 }
 
 /// The severity by what is known now.

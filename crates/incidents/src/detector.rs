@@ -22,6 +22,11 @@ impl LogM {
         self.0 = (ln_add(0.0, f64::from(self.0)) + ln_e) as f32;
     }
 
+    /// Takes a further mark of the last call in, which is no call of its own: M <- M e.
+    pub(crate) fn weigh(&mut self, ln_e: f64) {
+        self.0 = (f64::from(self.0) + ln_e) as f32;
+    }
+
     /// Adds prior odds, as their logarithm: M <- M + odds. They stand outside the bound on false alarms.
     pub(crate) fn add(&mut self, ln_odds: f64) {
         self.0 = ln_add(f64::from(self.0), ln_odds) as f32;

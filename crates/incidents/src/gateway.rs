@@ -114,10 +114,7 @@ pub(crate) fn step(logs: &mut [LogM], marks: &Marks) {
 pub(crate) fn step_back(logs: &mut [LogM]) {
     for (log, family) in logs.iter_mut().zip(families(0)) {
         // A call back is a further factor of the last call, no further call. It is one however few of them the mirror shows.
-        let ln_e = (GATEWAY.back / family.back).ln();
-        let m = log.ln();
-        *log = LogM::default();
-        log.add(m + ln_e);
+        log.weigh((GATEWAY.back / family.back).ln());
     }
 }
 

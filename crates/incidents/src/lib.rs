@@ -21,6 +21,7 @@
 //!         at: Timestamp::from_nanos(i64::from(n) * 60_000_000_000),
 //!         account: 1,
 //!         name: "sip:1@pbx.example",
+//!         devices: &[],
 //!         caller: Readings::default(),
 //!         callee: 100 + u64::from(n),
 //!         called: Readings {

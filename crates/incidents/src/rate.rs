@@ -77,6 +77,11 @@ impl OlderRate {
         self.before.mean()
     }
 
+    /// The mean of what is at least one hour old, and the observations behind it, the prior among them.
+    pub(crate) fn older(&mut self, at: Timestamp) -> (f64, f64) {
+        (self.mean(at), self.before.weight())
+    }
+
     /// Counts an observation. Returns the mean before, once more than a prior is known; 0 until then.
     pub(crate) fn usual(&mut self, is_so: bool, at: Timestamp) -> f64 {
         let usual = self.mean(at);

@@ -117,17 +117,32 @@ impl Default for IncidentSettings {
     }
 }
 
-/// Pools that one call enters at most.
-const POOLS: f64 = 13.0;
+/// Pools that one call enters at most, beside that of costly calls of its account.
+const POOLS: f64 = 12.0;
+
+/// Share of the accepted false incidents that costly calls of accounts may raise. They cost most, and each call before
+/// the incident costs money.
+const OF_COSTLY_CALLS: f64 = 0.5;
 
 impl IncidentSettings {
     /// ln C, the threshold of ln M. An honest pool needs C calls on average for a false alarm, and a call enters
-    /// thirteen pools at most.
+    /// twelve pools at most beside that of costly calls of its account.
     ///
-    /// The default accepts 3 false alarms in a million calls, C = 4.3 million.
+    /// The default accepts 3 false alarms in a million calls, C = 8 million.
     #[must_use]
     pub fn threshold(&self) -> f64 {
-        (1e6 * POOLS / self.false_per_million.max(1e-6)).ln()
+        (1e6 * POOLS / self.false_alarms(1.0 - OF_COSTLY_CALLS)).ln()
+    }
+
+    /// ln C of the toll fraud of one account in costly countries. The default is C = 0.67 million.
+    #[must_use]
+    pub fn costly_threshold(&self) -> f64 {
+        (1e6 / self.false_alarms(OF_COSTLY_CALLS)).ln()
+    }
+
+    /// False alarms that a share of the pools may raise in a million calls.
+    fn false_alarms(&self, share: f64) -> f64 {
+        share * self.false_per_million.max(1e-6)
     }
 }
 

@@ -22,6 +22,15 @@ const SERVER: f64 = 4.0;
 /// Numbers from which on callees are noted.
 const SEVERAL: usize = 3;
 
+/// Share of calls abroad that is expected of an account of a source that nobody knows, with its weight in calls.
+pub(crate) const UNKNOWN_SHARE: (f64, f64) = (0.25, 4.0);
+
+/// Calls of a source from which on its share of calls abroad says what its accounts do.
+const KNOWN_CALLS: f64 = 24.0;
+
+/// Largest weight of that share.
+const SHARE_WEIGHT: f64 = 15.0;
+
 /// A source address, or a /64 of IPv6.
 #[derive(Debug)]
 pub(crate) struct Source {
@@ -36,6 +45,8 @@ pub(crate) struct Source {
     hours: u32,
     pub(crate) cut: OlderRate,
     pub(crate) refused: OlderRate,
+    /// Share of calls abroad, as it was before the last hour.
+    pub(crate) abroad: OlderRate,
     /// Accounts that it tried to register in vain, with the times, and with success.
     tried: Vec<(u32, u16)>,
     admitted: Vec<u32>,
@@ -56,6 +67,7 @@ impl Source {
             hours: 0,
             cut: OlderRate::prior(0.05, 2.0),
             refused: OlderRate::prior(0.05, 2.0),
+            abroad: OlderRate::prior(0.25, 4.0),
             tried: Vec::new(),
             admitted: Vec::new(),
             scanned: None,
@@ -194,6 +206,16 @@ impl Source {
         let is_recent = |since: Option<Timestamp>| since.is_some_and(|since| at.since(since) <= DAY);
         let all = [(self.guessed, Suspicion::Guessed), (self.scanned, Suspicion::Scanned)];
         all.into_iter().find(|(since, _)| is_recent(*since)).map(|(_, suspicion)| suspicion)
+    }
+
+    /// The share of calls abroad that is expected of one of its accounts, with its weight in calls. A carrier's server
+    /// says little about one subscriber.
+    pub(crate) fn share_abroad(&mut self, at: Timestamp) -> (f64, f64) {
+        let (mean, weight) = self.abroad.older(at);
+        if weight < KNOWN_CALLS || self.numbers() > MAX_NUMBERS as f64 {
+            return UNKNOWN_SHARE;
+        }
+        (mean, (weight / 4.0).min(SHARE_WEIGHT))
     }
 
     /// True for a server of many people.

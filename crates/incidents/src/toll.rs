@@ -4,13 +4,20 @@ use std::net::IpAddr;
 
 use bellwether_base::{CallId, Span, Timestamp};
 
-use crate::account::{Account, KINDS, Novelty, PACES, pace};
-use crate::detector::{LogM, ln_mean, mixed, of};
+use crate::account::{AT_ONCE, Account, CallPlace, KINDS, Novelty, PACES, pace};
+use crate::detector::{LogM, ln_add, mixed};
 use crate::number::Destination;
 
-/// Share of an account's calls that the fraud makes, by its rhythm. The owner goes on calling, and makes more of the
-/// calls if the fraud takes its time.
-const SHARES: [f64; RHYTHMS] = [0.75, 0.75, 0.4];
+/// Share of an account's calls that the fraud makes on the own device, by its rhythm. The owner goes on calling, and
+/// makes more of the calls if the fraud takes its time.
+const SHARES: [f64; RHYTHMS] = [0.9, 0.75, 0.4, 0.75];
+
+/// The same of the calls from a new place, of which the owner makes few.
+const SHARE_ELSEWHERE: f64 = 0.95;
+
+/// Share of an account's calls, from here on, that a fraud from a new place makes, by its rhythm. Each call from home
+/// speaks as much against it.
+const ARRIVES: [f64; RHYTHMS] = [0.8, 0.8, 0.3, 0.3];
 
 /// Calls that a pool remembers, of those that speak for the fraud.
 pub(crate) const REMEMBERED: usize = 32;
@@ -21,8 +28,13 @@ const FOREIGN: f64 = 0.08;
 /// The kinds of toll fraud.
 const FRAUDS: usize = 4;
 
-/// Rhythms: several calls at once, one after the other, and the account's own pace.
-const RHYTHMS: usize = 3;
+/// Rhythms: several calls at once, one after the other, the account's own pace, and the account's own pace with as many
+/// calls at once as it has.
+const RHYTHMS: usize = 4;
+
+/// Weights of the frauds and of the rhythms before any call. Half of the frauds come from elsewhere.
+const FRAUD_WEIGHTS: [f64; FRAUDS] = [0.4, 0.25, 0.25, 0.1];
+const RHYTHM_WEIGHTS: [f64; RHYTHMS] = [0.4, 0.2, 0.2, 0.2];
 
 /// Alternatives: fraud, rhythm, and whether it calls from the own device or from elsewhere.
 const ALTERNATIVES: usize = FRAUDS * RHYTHMS * 2;
@@ -71,6 +83,8 @@ pub(crate) struct Site {
     pub(crate) paces: [f64; PACES],
     /// Other accounts have begun to call this country.
     pub(crate) is_season: bool,
+    /// Share of calls abroad that is expected of an account of this source address, with its weight in calls.
+    pub(crate) share_abroad: (f64, f64),
 }
 
 /// The marks of one call.
@@ -83,9 +97,9 @@ pub(crate) struct Marks {
     pace: Option<usize>,
     /// Other calls abroad that are under way: none, one, more. None for a call at home.
     at_once: Option<usize>,
-    /// The call comes from a place that is new today, with its honest probability. None if nobody knows where the
-    /// account lives.
-    elsewhere: Option<(bool, f64)>,
+    place: CallPlace,
+    /// Honest probability of a place that is new today, for the first call from there.
+    arrival: Option<f64>,
     hour: f64,
     /// A call to a number that did not answer, which everybody tries again: it says nothing.
     is_redial: bool,
@@ -119,51 +133,48 @@ impl Marks {
         at: Timestamp,
     ) -> Self {
         let novelty = account.novelty((callee, range), destination, at);
-        let is_new_place = account.is_new_place(source, at);
+        let place_of_call = account.place(source, at);
+        let is_new_place = matches!(place_of_call, CallPlace::New { .. });
         let is_abroad = destination.is_abroad();
         let others = account.under_way.iter().filter(|other| other.is_abroad && other.is_recent(at)).count();
-        let at_once = is_abroad.then_some(others.min(MORE));
+        let at_once = is_abroad.then_some(others.min(AT_ONCE - 1));
         let pause = if is_abroad { last_pause(account, callee, at) } else { None };
-        // One line in five with a second call has a third one.
-        let overlap =
-            |rate: f64| at_once.map_or(1.0, |others| place([1.0 - rate, 0.8 * rate, 0.2 * rate], others));
-        let own_overlap = account.overlap.mean().clamp(0.02, 0.5);
-        let own_pace = |bin: usize| account.pace(bin, &site.paces).max(0.10);
-        let pace_of = |fast: [f64; 2]| match pause {
+        let overlap = |prior: (&[f64; AT_ONCE], f64), with_today: bool| {
+            at_once.map_or(1.0, |others| account.at_once(others, prior, with_today))
+        };
+        // A trade's pace is learned from all its calls, as its share of calls abroad is.
+        let pace_of = |least: [f64; PACES], with_today: bool| match pause {
             None => 1.0,
             // Somebody who was talked to is called back later.
             Some(Pause::AfterTalk(bin)) => place(AFTER_TALK, bin),
-            Some(Pause::AfterCall(0)) => account.pace(0, &site.paces).max(fast[0]),
-            Some(Pause::AfterCall(1)) => own_pace(1).max(fast[1]),
-            Some(Pause::AfterCall(bin)) => own_pace(bin),
+            Some(Pause::AfterCall(bin)) => account.pace(bin, &site.paces, with_today).max(place(least, bin)),
         };
         let families = [
             Explanation {
                 kind: account.past(novelty.kind(), &site.kinds),
-                pace: pace_of(RINGS_ROUND),
-                overlap: overlap(own_overlap),
+                pace: pace_of(RINGS_ROUND, false),
+                overlap: overlap(ONE_LINE, false),
             },
             // People ring round.
             Explanation {
                 kind: change(novelty, is_new_place, site.is_season),
-                pace: pace_of(RINGS_ROUND),
-                overlap: overlap(own_overlap),
+                pace: pace_of(if novelty.is_one_interest() { RINGS_ROUND_ONE } else { RINGS_ROUND }, false),
+                overlap: overlap(ONE_LINE, false),
             },
             Explanation {
-                kind: abroad(novelty, account.share_abroad(at), account.foreign_share() >= FOREIGN),
-                pace: pace_of(MANY_PEOPLE),
-                overlap: overlap(own_overlap.max(0.5)),
+                kind: abroad(novelty, Trade::of(account, site, at)),
+                pace: pace_of(MANY_PEOPLE, true),
+                overlap: overlap(MANY_LINES, true),
             },
         ];
-        let lives = account.addresses.iter().any(|known| known.address != source);
-        let has_called = account.address(source).is_some_and(|known| known.calls > 0);
-        let moves = if has_called { 0.8 } else { account.moves.mean().clamp(0.01, 0.9) };
+        let is_arrival = is_abroad && place_of_call == CallPlace::New { has_called: false };
         Self {
             novelty,
             mark: mark(novelty),
             pace: pause.map(Pause::bin),
             at_once,
-            elsewhere: lives.then_some((is_new_place, moves)).filter(|_| is_abroad),
+            place: place_of_call,
+            arrival: is_arrival.then(|| account.moves.mean().clamp(0.01, 0.9)),
             hour: if is_abroad { account.hour_factor(at) } else { 1.0 },
             is_redial: matches!(novelty, Novelty::Again { .. })
                 && account.last_talk(callee) == Some(None)
@@ -189,42 +200,53 @@ impl Marks {
         self.best(Explanation::all).1
     }
 
-    /// ln e of the alternatives.
+    /// ln e of the alternatives, each mixed with the calls that the owner makes.
     fn ln_e(&self) -> [f64; ALTERNATIVES] {
         let row = FRAUD.get(self.mark).copied().unwrap_or_default();
         let (honest, rival) = self.best(Explanation::all);
-        // The pace of a fraud that takes its time is the pace that explains it best.
-        let own = self.families.get(rival as usize).map_or(1.0, |family| family.pace);
+        // The rhythm of a fraud that takes its time is the one that explains it best.
+        let own =
+            self.families.get(rival as usize).map_or((1.0, 1.0), |family| (family.pace, family.overlap));
         let mut all = [0.0; ALTERNATIVES];
         let mut next = all.iter_mut();
         for fraud in row {
             for rhythm in 0..RHYTHMS {
                 for is_elsewhere in [false, true] {
                     let Some(ln_e) = next.next() else { return all };
-                    let marks = fraud * self.rhythm(rhythm, own);
-                    *ln_e = (marks / honest * self.place(is_elsewhere) * self.hour).ln();
+                    let marks = fraud * self.rhythm(rhythm, own) / honest * self.hour;
+                    *ln_e = match (is_elsewhere, self.place) {
+                        (true, CallPlace::Own | CallPlace::New { .. }) => {
+                            self.elsewhere(place(ARRIVES, rhythm), marks)
+                        }
+                        (true, CallPlace::Unknown) | (false, _) => mixed(place(SHARES, rhythm), marks.ln()),
+                    };
                 }
             }
         }
         all
     }
 
-    /// The probability of pace and overlap under a fraud.
-    fn rhythm(&self, rhythm: usize, own: f64) -> f64 {
+    /// The probability of pace and overlap under a fraud. `own` has those of the account.
+    fn rhythm(&self, rhythm: usize, own: (f64, f64)) -> f64 {
         const FAST: [f64; PACES] = [0.20, 0.35, 0.30, 0.10, 0.05];
-        let pace = match (self.pace, rhythm) {
-            (Some(bin), 0 | 1) => place(FAST, bin),
-            (Some(_), _) => own,
-            (None, _) => 1.0,
+        const SEVERAL: [f64; AT_ONCE] = [0.40, 0.25, 0.35];
+        const ONE: [f64; AT_ONCE] = [0.92, 0.06, 0.02];
+        let pace = self.pace.map_or(1.0, |bin| if rhythm < 2 { place(FAST, bin) } else { own.0 });
+        let overlap = |at_once| match rhythm {
+            0 => place(SEVERAL, at_once),
+            1 | 2 => place(ONE, at_once),
+            _ => own.1,
         };
-        let at_once = if rhythm == 0 { [0.40, 0.25, 0.35] } else { [0.92, 0.06, 0.02] };
-        pace * self.at_once.map_or(1.0, |others| place(at_once, others))
+        pace * self.at_once.map_or(1.0, overlap)
     }
 
-    fn place(&self, is_elsewhere: bool) -> f64 {
-        match self.elsewhere {
-            Some((is_new, honest)) if is_elsewhere => of(is_new, 0.95) / of(is_new, honest),
-            _ => 1.0,
+    /// ln e under a fraud from elsewhere that makes a share of the calls, with the ratio of the other marks. What is called from home, and how, says
+    /// nothing about somebody elsewhere.
+    fn elsewhere(&self, share: f64, marks: f64) -> f64 {
+        match (self.place, self.arrival) {
+            (CallPlace::Own, _) => (1.0 - share).ln(),
+            (_, Some(moves)) => mixed(share, (marks * 0.95 / moves).ln()),
+            (_, None) => mixed(SHARE_ELSEWHERE, marks.ln()),
         }
     }
 }
@@ -249,14 +271,18 @@ impl Pause {
 /// Pauses after a talk with the same number.
 const AFTER_TALK: [f64; PACES] = [0.02, 0.08, 0.12, 0.20, 0.58];
 
-/// The two fastest paces of somebody who rings round, and of many people behind one account.
-const RINGS_ROUND: [f64; 2] = [0.03, 0.20];
-/// Calls that somebody makes who rings round.
-const RINGS_ROUND_CALLS: u16 = 25;
-const MANY_PEOPLE: [f64; 2] = [0.06, 0.50];
+/// The least probabilities of paces of somebody who rings round, in one country or in several ones, and of many people
+/// behind one account.
+const RINGS_ROUND_ONE: [f64; PACES] = [0.03, 0.20, 0.30, 0.15, 0.10];
+const RINGS_ROUND: [f64; PACES] = [0.03, 0.20, 0.10, 0.10, 0.10];
+const MANY_PEOPLE: [f64; PACES] = [0.06, 0.50, 0.10, 0.10, 0.10];
+/// Calls that somebody makes who rings round. Few make many more.
+const RINGS_ROUND_CALLS: f64 = 25.0;
 
-/// The count of other calls under way that stands for all larger ones.
-const MORE: usize = 2;
+/// Other calls under way, of somebody with one telephone and of many people behind one account, each with its weight in
+/// calls.
+const ONE_LINE: (&[f64; AT_ONCE], f64) = (&[0.97, 0.024, 0.006], 20.0);
+const MANY_LINES: (&[f64; AT_ONCE], f64) = (&[0.50, 0.35, 0.15], 10.0);
 
 /// A probability of a list, the last one beyond its end.
 fn place<const N: usize>(of: [f64; N], at: usize) -> f64 {
@@ -298,18 +324,17 @@ fn change(novelty: Novelty, is_new_place: bool, is_season: bool) -> f64 {
             // Few people have an interest in several costly countries.
             let beside = when(countries > 0, 0.04 / f64::from(countries.max(1)));
             let alone = when(countries == 0 && is_new_place, 0.05);
-            0.004_f64.max(beside).max(alone).max(when(is_season, 0.10))
+            0.004_f64.max(beside).max(alone).max(when(is_season && countries == 0, 0.10))
         }
         Novelty::NewCountry { countries, .. } => {
             let alone = when(countries == 0 && is_new_place, 0.10);
             0.010_f64.max(when(countries > 0, 0.06)).max(alone).max(when(is_season, 0.10))
         }
         // Somebody rings round in one country, and every range of it is as good.
-        Novelty::Interest { place, calls, countries: 1, is_same_range: false, .. }
-            if calls <= RINGS_ROUND_CALLS =>
-        {
+        Novelty::Interest { place, calls, countries: 1, is_same_range: false, .. } => {
             let rings_round = if place.class.is_costly() { 0.30 } else { 0.45 };
-            (0.7 / (1.0 + f64::from(calls))).max(rings_round)
+            let goes_on = (RINGS_ROUND_CALLS / f64::from(calls.max(1))).min(1.0);
+            (0.7 / (1.0 + f64::from(calls))).max(rings_round * goes_on)
         }
         Novelty::Interest { calls, .. } => 0.7 / (1.0 + f64::from(calls)),
         Novelty::Again { calls, .. } => 0.7 * f64::from(calls) / (1.0 + f64::from(calls)),
@@ -318,14 +343,37 @@ fn change(novelty: Novelty, is_new_place: bool, is_season: bool) -> f64 {
     }
 }
 
+/// An account as one that calls abroad by trade.
+#[derive(Clone, Copy, Debug)]
+struct Trade {
+    /// Share of its calls that go abroad.
+    share: f64,
+    /// Its calls to costly countries, as a part of those that trades have: a hotel whose guests call few of them goes on
+    /// so.
+    costly: f64,
+    /// Calls abroad are its habit.
+    is_foreign: bool,
+}
+
+impl Trade {
+    fn of(account: &Account, site: &Site, at: Timestamp) -> Self {
+        const OF_TRADES: f64 = 0.3;
+        Self {
+            share: account.share_abroad(site.share_abroad, at),
+            costly: (account.costly_share() / OF_TRADES).min(1.0),
+            is_foreign: account.foreign_share() >= FOREIGN,
+        }
+    }
+}
+
 /// Hotels, call shops and call centres, whose share of calls abroad is learned from all their calls, today's too. An
 /// account without a history may be one.
-fn abroad(novelty: Novelty, share: f64, is_foreign: bool) -> f64 {
+fn abroad(novelty: Novelty, Trade { share, costly, is_foreign }: Trade) -> f64 {
     // Of calls abroad, and of all calls of an account that calls abroad by trade.
     let (of_abroad, least) = match novelty {
-        Novelty::NewCountry { place, .. } if place.class.is_costly() => (0.12, 0.10),
+        Novelty::NewCountry { place, .. } if place.class.is_costly() => (0.12, 0.10 * costly),
         Novelty::NewCountry { .. } => (0.60, 0.12),
-        Novelty::Interest { place, .. } if place.class.is_costly() => (0.35, 0.30),
+        Novelty::Interest { place, .. } if place.class.is_costly() => (0.35, 0.30 * costly),
         Novelty::Interest { .. } => (0.90, 0.30),
         Novelty::Again { .. } => (0.60, 0.30),
         Novelty::Settled => (0.60, 0.30),
@@ -334,12 +382,20 @@ fn abroad(novelty: Novelty, share: f64, is_foreign: bool) -> f64 {
     (share * of_abroad).max(if is_foreign { least } else { 0.0 })
 }
 
+/// A call that spoke for the fraud.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Remembered {
+    pub(crate) call: CallId,
+    began: Timestamp,
+    is_costly: bool,
+}
+
 /// The detectors of one account.
 #[derive(Clone, Debug)]
 pub(crate) struct TollPool {
     logs: [LogM; ALTERNATIVES],
     /// Calls that spoke for the fraud, oldest first.
-    pub(crate) calls: Vec<(CallId, Timestamp)>,
+    pub(crate) calls: Vec<Remembered>,
     pub(crate) rivals: [u32; 3],
 }
 
@@ -350,29 +406,30 @@ impl Default for TollPool {
 }
 
 impl TollPool {
-    /// Takes a call in. Returns ln of its e-value, averaged over the alternatives.
-    pub(crate) fn step(&mut self, call: CallId, marks: &Marks, at: Timestamp) -> f64 {
+    /// Takes a call in.
+    pub(crate) fn step(&mut self, call: CallId, marks: &Marks, at: Timestamp) {
         if marks.is_redial {
-            return 0.0;
+            return;
+        }
+        if self.ln_m() < NOTHING {
+            self.calls.clear();
+            self.rivals = [0; 3];
         }
         let all = marks.ln_e();
-        // Two places for each rhythm.
-        let shares = SHARES.into_iter().flat_map(|share| [share, share]).cycle();
-        for ((log, ln_e), share) in self.logs.iter_mut().zip(all).zip(shares) {
-            log.step(mixed(share, ln_e));
+        for (log, ln_e) in self.logs.iter_mut().zip(all) {
+            log.step(ln_e);
         }
         let speaks = marks.novelty.is_new_abroad() && all.iter().any(|ln_e| *ln_e > 0.0);
         if speaks {
-            self.calls.retain(|(_, began)| at.since(*began) < RELEVANT);
+            self.calls.retain(|known| at.since(known.began) < RELEVANT);
             if self.calls.len() == REMEMBERED {
                 self.calls.remove(0);
             }
-            self.calls.push((call, at));
+            self.calls.push(Remembered { call, began: at, is_costly: marks.novelty.is_costly() });
             if let Some(count) = self.rivals.get_mut(marks.rival() as usize) {
                 *count += 1;
             }
         }
-        all.iter().map(|ln_e| ln_e.exp()).sum::<f64>().ln() - (ALTERNATIVES as f64).ln()
     }
 
     /// Adds prior odds: somebody scanned, or guessed the password.
@@ -380,9 +437,19 @@ impl TollPool {
         self.logs.iter_mut().for_each(|log| log.add(ln_odds));
     }
 
-    /// ln M.
+    /// ln M: the mean of the alternatives by their weights.
     pub(crate) fn ln_m(&self) -> f64 {
-        ln_mean(self.logs.iter().copied())
+        let weights = FRAUD_WEIGHTS
+            .into_iter()
+            .flat_map(|fraud| RHYTHM_WEIGHTS.map(|rhythm| fraud * rhythm / 2.0))
+            .flat_map(|weight| [weight, weight]);
+        let all = self.logs.iter().zip(weights).map(|(log, weight)| log.ln() + weight.ln());
+        all.fold(f64::NEG_INFINITY, ln_add)
+    }
+
+    /// True if at least half of the calls that speak for the fraud went to costly countries.
+    pub(crate) fn is_costly(&self) -> bool {
+        2 * self.calls.iter().filter(|call| call.is_costly).count() >= self.calls.len()
     }
 
     /// The honest explanation that fits most of the calls.
@@ -392,6 +459,9 @@ impl TollPool {
         all.get(best).copied().unwrap_or(HonestCaller::Change)
     }
 }
+
+/// ln M of an account of which nothing is suspected. A fraud begins after the last call of this kind.
+const NOTHING: f64 = 1.0;
 
 /// Calls further back belong to no new incident.
 const RELEVANT: Span = Span::from_secs(7 * 86_400);
@@ -404,6 +474,7 @@ mod tests {
     use crate::number::Place;
 
     const COSTLY: Place = Place { country: 252, class: NumberClass::Risky };
+    const TRADE: Trade = Trade { share: 0.5, costly: 1.0, is_foreign: true };
     const PLAIN: Place = Place { country: 33, class: NumberClass::Plain };
 
     /// All destinations in one situation of an account with an interest of `calls` calls.
@@ -436,7 +507,7 @@ mod tests {
                 };
                 // Sums above 1 only make e smaller: each mark gets the most that an honest caller of the family shows.
                 assert!(sum(&|novelty| change(novelty, false, false)) <= 1.35, "{calls}");
-                assert!(sum(&|novelty| abroad(novelty, 0.5, true)) <= 2.2, "{calls}");
+                assert!(sum(&|novelty| abroad(novelty, TRADE)) <= 2.2, "{calls}");
             }
         }
     }
@@ -467,6 +538,39 @@ mod tests {
         }
     }
 
+    fn marks(novelty: Novelty, place: CallPlace, arrival: Option<f64>) -> Marks {
+        let family = Explanation { kind: change(novelty, false, false), pace: 1.0, overlap: 1.0 };
+        Marks {
+            novelty,
+            mark: mark(novelty),
+            pace: None,
+            at_once: None,
+            place,
+            arrival,
+            hour: 1.0,
+            is_redial: false,
+            families: [family; 3],
+        }
+    }
+
+    /// The mean of e over the places of honest calls is at most 1: somebody who moves now and then, and somebody who
+    /// came to a new place and calls from both.
+    #[test]
+    fn a_place_has_a_mean_of_one() {
+        let new = |has_called| CallPlace::New { has_called };
+        let e = |place, arrival, share| marks(Novelty::Known, place, arrival).elsewhere(share, 1.0).exp();
+        for share in ARRIVES {
+            let home = e(CallPlace::Own, None, share);
+            for moves in [0.01, 0.05, 0.3, 0.9] {
+                let mean = moves * e(new(false), Some(moves), share) + (1.0 - moves) * home;
+                assert!(mean <= 1.0 + 1e-9, "{share} {moves}: {mean}");
+            }
+            assert!(0.8 * e(new(true), None, share) + 0.2 * home <= 1.0, "{share}");
+        }
+        assert!((FRAUD_WEIGHTS.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        assert!((RHYTHM_WEIGHTS.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+    }
+
     #[test]
     fn honest_interests_run_long_before_a_false_alarm() {
         let mut state = 11;
@@ -490,17 +594,7 @@ mod tests {
                         draw < 0.0
                     })
                     .map_or(Novelty::Known, |(novelty, _)| novelty);
-                let family = Explanation { kind: change(novelty, false, false), pace: 1.0, overlap: 1.0 };
-                let marks = Marks {
-                    novelty,
-                    mark: mark(novelty),
-                    pace: None,
-                    at_once: None,
-                    elsewhere: None,
-                    hour: 1.0,
-                    is_redial: false,
-                    families: [family; 3],
-                };
+                let marks = marks(novelty, CallPlace::Unknown, None);
                 pool.step(CallId::new(1), &marks, Timestamp::from_nanos(0));
                 interest = interest.saturating_add(u16::from(novelty.is_new_abroad()));
                 calls += 1;

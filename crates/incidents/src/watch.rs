@@ -62,6 +62,9 @@ pub struct CallStart<'a> {
     pub account: u64,
     /// The caller's name in reports; empty for an account that the watch knows.
     pub name: &'a str,
+    /// Addresses of the account's registered devices, each with its first registration; empty for an account that the
+    /// watch knows.
+    pub devices: &'a [(IpAddr, Timestamp)],
     /// The caller's number.
     pub caller: Readings,
     /// Key of the called number, of the same kind as `account`.
@@ -168,6 +171,8 @@ impl Call {
 #[derive(Clone, Copy, Debug)]
 struct Rang {
     at: Timestamp,
+    /// The last call, until somebody calls back.
+    call: Option<CallId>,
     callees: [u32; 2],
     incident: Option<IncidentId>,
 }
@@ -176,6 +181,7 @@ struct Rang {
 pub struct Watch {
     settings: IncidentSettings,
     threshold: f64,
+    costly_threshold: f64,
     /// Times of the latest events.
     latest: VecDeque<Timestamp>,
     /// The earliest of them: a stamp from the future changes nothing.
@@ -191,6 +197,8 @@ pub struct Watch {
     rang: LruTable<u64, Rang, 1>,
     /// Accounts that began to call a country within the last week.
     begun: LruTable<u64, Vec<(u64, Timestamp)>, 1>,
+    /// The country that most accounts began to call.
+    season: Option<u64>,
     rates: SiteRates,
     mix: tolls::SiteMix,
     /// Share of calls that go to the site's own callers.
@@ -204,6 +212,7 @@ impl Watch {
     pub fn new(settings: IncidentSettings, key: HashKey) -> Self {
         Self {
             threshold: settings.threshold(),
+            costly_threshold: settings.costly_threshold(),
             home: Home::new(settings.home),
             settings,
             latest: VecDeque::new(),
@@ -216,6 +225,7 @@ impl Watch {
             callees: LruTable::new(CALLEES),
             rang: LruTable::new(RANG),
             begun: LruTable::new(BEGUN),
+            season: None,
             rates: SiteRates::default(),
             mix: tolls::SiteMix::default(),
             inward: Rate::prior(0.1, 20.0),
@@ -464,7 +474,10 @@ impl Watch {
             }
             None => {
                 self.home.count(&start.caller);
-                let account = Account::new(start.name, start.at);
+                let mut account = Account::new(start.name, start.at);
+                for (address, first) in start.devices {
+                    account.registered_before(*address, *first);
+                }
                 self.accounts.insert(start.account, start.account, account, class, start.at);
             }
         }
@@ -510,15 +523,15 @@ impl Watch {
     /// The account takes the call in, after all detectors looked at what it was before.
     fn account_takes(&mut self, call: &Call) {
         let is_member = self.is_member(call.call);
+        if let Some(source) = self.sources.value_mut(address_key(call.source)).filter(|_| !is_member) {
+            source.abroad.count(call.destination.is_abroad(), call.at);
+        }
         let Some(account) = self.accounts.value_mut(call.account) else { return };
         let is_new_address = account.address(call.source).is_none();
         if account.calls > 0 {
             account.moves.count(is_new_address);
         }
-        if call.destination.is_abroad() {
-            let overlaps = account.under_way.iter().any(|other| other.is_abroad && other.is_recent(call.at));
-            account.overlap.count(overlaps && call.incident.is_none());
-        } else {
+        if !call.destination.is_abroad() {
             account.familiar.count(call.novelty == Novelty::Known);
         }
         let under_way = UnderWay {

@@ -5,7 +5,7 @@ use bellwether_base::{CallId, IncidentId};
 use smallvec::SmallVec;
 
 use super::{Call, INVENTED, REGISTERED, Watch, network};
-use crate::account::{Account, Novelty};
+use crate::account::{Account, CallPlace, Novelty};
 use crate::collection::{Collection, Joining};
 use crate::pool::{PoolKey, address_key};
 use crate::settings::HOUR;
@@ -98,8 +98,7 @@ impl Watch {
         let is_lately = || facts.was_lately(call.at, HOUR);
         match (incident.kind, key) {
             (IncidentKind::TollFraud, PoolKey::Account(_)) => {
-                is_new_abroad
-                    || (call.novelty != Novelty::Known && facts.names_place(call.destination.place()))
+                is_new_abroad || (call.novelty == Novelty::Settled && self.began_with(call, incident))
             }
             (IncidentKind::TollFraud, PoolKey::Source(_)) => is_new_abroad && !self.is_shared(call),
             (IncidentKind::TollFraud, PoolKey::Platform(_) | PoolKey::Network(_) | PoolKey::Site) => {
@@ -128,6 +127,13 @@ impl Watch {
             (IncidentKind::Pumping, PoolKey::Source(_)) => is_stranger() && call.fan_in.is_some(),
             _ => false,
         }
+    }
+
+    /// True if the account called the country of a call for the first time in the incident. Calls to the countries that
+    /// it called before are the owner's.
+    fn began_with(&self, call: &Call, incident: &Incident) -> bool {
+        let first = |place| self.accounts.value(call.account)?.first_call_to(place);
+        call.destination.place().and_then(first).zip(incident.facts.first).is_some_and(|(to, of)| to >= of)
     }
 
     /// Adds a call that was cut or refused to the incident of its pools.
@@ -179,7 +185,7 @@ impl Watch {
             },
             account.hours_used(),
         );
-        if account.is_new_place(call.source, call.at) {
+        if matches!(account.place(call.source, call.at), CallPlace::New { .. }) {
             past.push_str("; it lived at another address");
         }
         let source = self.sources.value(address_key(call.source));

@@ -22,8 +22,13 @@ impl Watch {
         })
     }
 
-    /// True for two people who have called each other before: one beeps, and the other calls back.
+    /// True for two people who have called each other before: one beeps, and the other calls back. A number that rang
+    /// somebody before rings the same one again.
     pub(super) fn know_each_other(&self, call: &Call) -> bool {
+        let has_rung = |rang: &Rang| rang.callees.contains(&(call.callee as u32));
+        if self.rang.value(call.account).is_some_and(has_rung) {
+            return true;
+        }
         let knows = |account: u64, other: u64| {
             self.accounts.value(account).is_some_and(|account| account.has_called(other))
         };
@@ -134,12 +139,23 @@ impl Watch {
         let callee = call.callee as u32;
         match self.rang.value_mut(call.account) {
             Some(rang) => {
-                rang.at = call.at;
+                (rang.at, rang.call) = (call.at, Some(call.call));
                 rang.callees = [callee, rang.callees[0]];
             }
             None => {
-                let rang = Rang { at: call.at, callees: [callee, 0], incident: None };
+                let rang = Rang { at: call.at, call: Some(call.call), callees: [callee, 0], incident: None };
                 self.rang.insert(call.account, call.account, rang, 0, call.at);
+            }
+        }
+    }
+
+    /// People call back to those who beep, and few to a stranger that rang once.
+    fn is_called_back(&mut self, number: u64) {
+        let last = self.rang.value_mut(number).and_then(|rang| rang.call.take());
+        let Some(rang) = last.and_then(|call| self.calls.value(call.key()).copied()) else { return };
+        for key in PoolKey::of_ring(&rang) {
+            if let Some(pool) = self.pools.value_mut(key.hash(IncidentKind::OneRing as u64)) {
+                pool.logs.iter_mut().for_each(|log| log.weigh(ring::CALLED_BACK));
             }
         }
     }
@@ -152,7 +168,11 @@ impl Watch {
         }
         let Some(incident) = rang.incident.map(|id| self.incidents.standing(id)) else {
             // The person who was rung calls back, before anybody knows why.
-            return rang.callees.contains(&(call.account as u32));
+            let is_called_back = rang.callees.contains(&(call.account as u32));
+            if is_called_back {
+                self.is_called_back(call.callee);
+            }
+            return is_called_back;
         };
         let is_open = self.incidents.get(incident).is_some_and(Incident::is_open);
         if is_open && self.join(incident, call.call) {

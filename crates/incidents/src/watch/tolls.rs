@@ -11,12 +11,15 @@ use crate::detector::of;
 use crate::number::Place;
 use crate::pool::{PoolKey, address_key};
 use crate::settings::DAY;
-use crate::source::Suspicion;
+use crate::source::{Suspicion, UNKNOWN_SHARE};
 use crate::toll::{Marks, Site};
 use crate::{pooled, sketch};
 
 /// Other accounts that must have begun to call a country within a week to make a season.
 const SEASON: usize = 2;
+
+/// One account in so many must have begun, too.
+const SEASON_SHARE: usize = 33;
 
 /// Accounts of one country that are remembered.
 const MAX_BEGUN: usize = 64;
@@ -57,20 +60,31 @@ impl SiteMix {
 }
 
 impl Watch {
-    fn site(&self, call: &Call) -> Site {
-        let begun = |place: Place| {
-            let of = self.begun.value(place_key(place));
-            of.map_or(0, |of| {
-                of.iter()
-                    .filter(|(account, at)| *account != call.account && call.at.since(*at) < WEEK)
-                    .count()
-            })
-        };
+    fn site(&mut self, call: &Call) -> Site {
+        let source = self.sources.value_mut(address_key(call.source));
+        let share_abroad = source.map_or(UNKNOWN_SHARE, |source| source.share_abroad(call.at));
+        let place = call.destination.place();
         Site {
             kinds: SiteMix::shares(&self.mix.kinds),
             paces: SiteMix::shares(&self.mix.paces),
-            is_season: call.destination.place().is_some_and(|place| begun(place) >= SEASON),
+            is_season: place.is_some_and(|place| self.is_season(place_key(place), call)),
+            share_abroad,
         }
+    }
+
+    /// True if many accounts have begun to call a country within a week, and more than any other: a holiday, or people
+    /// who came together. A fraud calls several countries. At a large site some people begin to call any country.
+    fn is_season(&self, country: u64, call: &Call) -> bool {
+        let others = self.others_begun(country, call);
+        let least = SEASON.max(self.accounts.len() / SEASON_SHARE);
+        others >= least && self.season.is_none_or(|of| of == country || self.others_begun(of, call) < others)
+    }
+
+    /// Other accounts that began to call a country within a week.
+    fn others_begun(&self, country: u64, call: &Call) -> usize {
+        let is_other =
+            |(account, at): &&(u64, Timestamp)| *account != call.account && call.at.since(*at) < WEEK;
+        self.begun.value(country).map_or(0, |of| of.iter().filter(is_other).count())
     }
 
     /// The account's own detectors.
@@ -81,7 +95,7 @@ impl Watch {
         }
         let prior = self.prior(call);
         let site = self.site(call);
-        let threshold = self.threshold;
+        let (threshold, costly_threshold) = (self.threshold, self.costly_threshold);
         let Some(account) = self.accounts.value_mut(call.account) else { return };
         let marks =
             Marks::of(account, (call.callee, call.range, call.source), call.destination, &site, call.at);
@@ -93,10 +107,12 @@ impl Watch {
         }
         pool.step(call.call, &marks, call.at);
         let ln_m = pool.ln_m();
-        if ln_m < threshold || pool.calls.last().is_none_or(|(last, _)| *last != call.call) {
+        // Travellers and new projects call plain countries, and a fraud there costs little.
+        let threshold = if pool.is_costly() { costly_threshold } else { threshold };
+        if ln_m < threshold || pool.calls.last().is_none_or(|last| last.call != call.call) {
             return;
         }
-        let calls = pool.calls.iter().map(|(call, _)| *call).collect();
+        let calls = pool.calls.iter().map(|known| known.call).collect();
         let rival = pool.rival().name();
         account.toll = None;
         let key = PoolKey::Account(call.account);
@@ -205,6 +221,9 @@ impl Watch {
                 of.remove(0);
             }
             of.push((call.account, call.at));
+        }
+        if self.season.is_none_or(|of| self.others_begun(of, call) < self.others_begun(key, call)) {
+            self.season = Some(key);
         }
     }
 

@@ -135,6 +135,7 @@ impl ScoringEngine {
             at: now,
             account: self.keys.user(invite.caller),
             name: "",
+            devices: &[],
             caller: readings(&row.traits.caller_readings),
             callee: self.keys.user(invite.dialled),
             called: readings(&row.traits.called_readings),

@@ -13,6 +13,7 @@ use bellwether_incidents::{
 };
 
 use bellwether_senders::log_odds;
+use smallvec::SmallVec;
 
 use super::{Outcome, ScoringEngine};
 use crate::Settings;
@@ -34,6 +35,7 @@ pub(super) struct Waiting {
     at: Timestamp,
     account: u64,
     name: String,
+    devices: SmallVec<[(IpAddr, Timestamp); 1]>,
     caller: Readings,
     callee: u64,
     called: Readings,
@@ -52,6 +54,7 @@ impl Waiting {
             at: self.at,
             account: self.account,
             name: &self.name,
+            devices: &self.devices,
             caller: self.caller,
             callee: self.callee,
             called: self.called,
@@ -68,17 +71,21 @@ impl ScoringEngine {
     pub(super) fn await_legs(&mut self, row: &CallRow, is_registered: bool) {
         let traits = &row.traits;
         let account = self.keys.user(&row.caller);
-        // The watch keeps the name of an account that it knows.
-        let name = if self.watch.knows(account) {
-            String::new()
-        } else {
-            format!("sip:{}@{}", row.caller.as_str(), row.caller_host.as_str())
-        };
+        // The watch keeps the name and the devices of an account that it knows.
+        let (mut name, mut devices) = (String::new(), SmallVec::new());
+        if !self.watch.knows(account) {
+            name = format!("sip:{}@{}", row.caller.as_str(), row.caller_host.as_str());
+            let known = self.callers.value(account);
+            devices.extend(known.into_iter().flat_map(|caller| {
+                caller.account.devices.iter().map(|device| (device.source, device.first))
+            }));
+        }
         self.waiting = Some(Waiting {
             call: row.call,
             at: row.started_at,
             account,
             name,
+            devices,
             caller: readings(&traits.caller_readings),
             callee: self.keys.user(&row.dialled),
             called: readings(&traits.called_readings),
@@ -174,6 +181,7 @@ impl ScoringEngine {
                         at,
                         account: self.keys.user(&call.caller),
                         name: &name,
+                        devices: &[],
                         caller: readings(&call.caller_readings),
                         callee: self.keys.user(&call.dialled),
                         called: readings(&call.called_readings),
