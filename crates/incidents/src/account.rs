@@ -179,11 +179,11 @@ const LONGEST_CALL: Span = Span::from_secs(6 * 3600);
 struct Waiting {
     at: Timestamp,
     call: CallId,
-    kind: usize,
+    kind: u8,
     callee: u32,
     /// Bin of the pause before it, and the bin of other calls under way.
-    pace: Option<usize>,
-    at_once: usize,
+    pace: Option<u8>,
+    at_once: u8,
 }
 
 /// An account: an address of record, or a caller's number.
@@ -285,10 +285,10 @@ impl Account {
             !is_due
         });
         for waiting in due {
-            if let Some(count) = self.kinds.get_mut(waiting.kind) {
+            if let Some(count) = self.kinds.get_mut(usize::from(waiting.kind)) {
                 *count += 1.0;
             }
-            self.count_rhythm(waiting.at, waiting.pace, waiting.at_once);
+            self.count_rhythm(waiting.at, waiting.pace.map(usize::from), waiting.at_once.into());
             self.contact(waiting.callee);
             self.interest.retain(|known| known.callee != waiting.callee);
         }
@@ -377,7 +377,8 @@ impl Account {
     /// The account's distribution of pace, shrunk to the site's. Today's calls abroad count if `with_today`.
     pub(crate) fn pace(&self, bin: usize, site: &[f64; PACES], with_today: bool) -> f64 {
         const WEIGHT: f64 = 15.0;
-        let today = self.waiting.iter().filter(|_| with_today).filter_map(|waiting| waiting.pace);
+        let today =
+            self.waiting.iter().filter(|_| with_today).filter_map(|waiting| waiting.pace.map(usize::from));
         shrunk(bin, &self.paces.map(f64::from), today, site, WEIGHT)
     }
 
@@ -389,7 +390,7 @@ impl Account {
         (prior, weight): (&[f64; AT_ONCE], f64),
         with_today: bool,
     ) -> f64 {
-        let today = self.waiting.iter().filter(|_| with_today).map(|waiting| waiting.at_once);
+        let today = self.waiting.iter().filter(|_| with_today).map(|waiting| usize::from(waiting.at_once));
         shrunk(bin, &self.at_once.map(f64::from), today, prior, weight)
     }
 
@@ -487,8 +488,14 @@ impl Account {
                 if self.waiting.len() == MAX_WAITING {
                     self.waiting.remove(0);
                 }
-                let kind = novelty.kind();
-                self.waiting.push(Waiting { at, call: call.call, kind, callee: contact, pace, at_once });
+                self.waiting.push(Waiting {
+                    at,
+                    call: call.call,
+                    kind: novelty.kind() as u8,
+                    callee: contact,
+                    pace: pace.map(|bin| bin as u8),
+                    at_once: at_once as u8,
+                });
                 if !matches!(novelty, Novelty::Known | Novelty::Settled)
                     && !self.interest.iter().any(|known| known.callee == contact)
                 {

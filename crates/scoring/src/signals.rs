@@ -313,7 +313,7 @@ pub const SIGNALS: &[Signal] = signals! {
         "The caller plays a recording that callers behind the same trunk, or members of a campaign, play too.", "two seconds of speech in unencrypted G.711";
     // ------------------------------------------------------------------ incident
     incident: Incident, -60.0, [], Later(ending::incident),
-        "The call belongs to an incident: the log odds that the incident is fraud, times 6, beside the odds of a neutral score (1 to 7). A tenth of the points while the incident is a notice, which honest life explains as well. Trust that the account has earned is not added, unless the incident is a notice.",
+        "The call belongs to an incident: the log odds that the incident is fraud, times 6, beside the odds of a neutral score (1 to 7). 15 % of the points while the incident is a notice, which honest life explains as well. Trust that the account has earned is not added, unless the incident is a notice.",
         "`report incidents`";
     // ------------------------------------------------------------------ platform
     agent_contradicts: Platform, -10.0, [], Start(platform::contradicts),

@@ -113,9 +113,9 @@ pub(super) fn incident(call: &OpenCall, _: &Tuned) -> Option<Found> {
     call.incident.as_ref().map(of_incident)
 }
 
-/// Share of the points of a notice: one nat, since honest life explains it as well. With more, the notice and the
-/// sender, which see the same unknown numbers, quarantined a service that rings once with codes.
-const OF_NOTICE: f64 = 0.1;
+/// Share of the points of a notice: 1.5 nats, since honest life explains it as well. With more, a notice and the sender,
+/// which see the same unknown numbers, quarantined a service that rings once with codes.
+const OF_NOTICE: f64 = 0.15;
 
 /// The finding of a member of an incident.
 pub(crate) fn of_incident(of: &OfIncident) -> Found {
