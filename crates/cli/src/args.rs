@@ -162,7 +162,7 @@ pub(crate) enum Command {
     Stream(StreamArgs),
     /// Print one thing with all its evidence
     Show(ShowArgs),
-    /// Find everything about one number, token, network address or Call-ID
+    /// Find everything about one number, token, address, network or Call-ID
     ///
     /// The key of the installation makes the token of a number. The number itself is neither stored nor logged.
     Find(FindArgs),

@@ -1,4 +1,4 @@
-//! `bellwether find`: everything about one number, token, network address or Call-ID.
+//! `bellwether find`: everything about one number, token, network address, network or Call-ID.
 
 use std::io::Read;
 
@@ -32,7 +32,7 @@ pub(crate) fn run(common: &Common, args: &FindArgs) -> Result<Exit, Failure> {
     let mut shown = Map::new();
     shown.insert("found".to_owned(), json!(kind));
     shown.append(&mut found);
-    if common.format == Format::Table && matches!(kind, "party" | "address" | "call") {
+    if common.format == Format::Table && matches!(kind, "party" | "address" | "network" | "call") {
         shown = for_people(shown);
     }
     print(common.format, &shown)?;

@@ -70,6 +70,25 @@ fn lists_are_found_by_number_and_by_address() {
     );
     assert_eq!(of_address["as_source"]["calls"], found(&room, &source)["as_source"]["calls"]);
     room.expect(1, &["find", "192.0.2.1:5060"]);
+
+    // A network has the calls of all its addresses, and names them.
+    let calls = room.rows("bellwether.db", "calls");
+    let is_inside = |row: &&Value| row["source"].as_str().unwrap().starts_with("10.77.0.");
+    let of_network = found(&room, "10.77.0.99/24");
+    assert_eq!(of_network["found"], "network");
+    assert_eq!(of_network["as_source"]["calls"], calls.iter().filter(is_inside).count());
+    assert_eq!(of_network["lists"][0]["value"], "10.77.0.0/24");
+    let of_sources = of_network["sources"].as_array().unwrap().iter();
+    assert_eq!(
+        of_sources.map(|of| of["calls"].as_u64().unwrap()).sum::<u64>(),
+        of_network["as_source"]["calls"]
+    );
+    assert!(of_network["registrations"].as_array().is_some_and(|all| !all.is_empty()));
+    let alone = found(&room, &format!("{address}/32"));
+    for part in ["as_source", "as_destination", "registrations", "media_sent", "alerts", "campaigns"] {
+        assert_eq!(alone[part], of_address[part], "{part}");
+    }
+    room.expect(1, &["find", "192.0.2.0/24"]);
 }
 
 #[test]

@@ -1,10 +1,12 @@
-//! Everything about one party, one network address or one Call-ID.
+//! Everything about one party, one network address, one network or one Call-ID.
 
 use std::net::{IpAddr, SocketAddr};
 
 use bellwether_base::{IncidentId, Timestamp};
 use bellwether_scoring::{OperatorEntry, OperatorSubject};
 use bellwether_store::StoreError;
+use ipnet::IpNet;
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Params, Row, named_params};
 use serde_json::{Map, Value, json};
 
@@ -22,11 +24,6 @@ const CALLS: &str = "FROM calls_now AS c LEFT JOIN scores AS s ON s.id = c.id
 /// The calls of one of the parties `:who`, a JSON array of tokens.
 const FROM_PARTY: &str = "c.caller IN (SELECT value FROM json_each(:who))";
 const TO_PARTY: &str = "(c.callee IN (SELECT value FROM json_each(:who)) OR c.dialled_otherwise IN (SELECT value FROM json_each(:who)))";
-
-/// The calls of an address, whose text up to the port is `:who`.
-const FROM_ADDRESS: &str = "substr(c.source, 1, length(:who)) = :who";
-const TO_ADDRESS: &str =
-    "(substr(c.destination, 1, length(:who)) = :who OR substr(c.last_destination, 1, length(:who)) = :who)";
 
 /// A network address that is looked for, with its port if one is given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,6 +52,44 @@ impl Address {
         };
         self.port.map_or_else(|| ip.clone(), |port| format!("{ip}{port}"))
     }
+}
+
+/// Endpoints that are looked for: those of an address, or of a network.
+struct Endpoints {
+    /// The parameter `:who` of the conditions.
+    who: String,
+    /// The condition that a column holds one of them.
+    is_one: fn(&str) -> String,
+    /// The condition that the subject of an alert or an incident is one of them.
+    is_subject: String,
+}
+
+impl Endpoints {
+    fn of_address(address: Address) -> Self {
+        let is_one = |column: &str| format!("substr({column}, 1, length(:who)) = :who");
+        let is_subject = format!("subject = '{}' OR {}", address.ip.to_canonical(), is_one("subject"));
+        Self { who: address.beginning(), is_one, is_subject }
+    }
+
+    /// The conditions use [`Reports::learn_networks`].
+    fn of_network(network: IpNet) -> Self {
+        let is_one = |column: &str| format!("in_network({column}, :who)");
+        Self { who: network.to_string(), is_one, is_subject: is_one("subject") }
+    }
+
+    fn from(&self) -> String {
+        (self.is_one)("c.source")
+    }
+
+    fn to(&self) -> String {
+        format!("({} OR {})", (self.is_one)("c.destination"), (self.is_one)("c.last_destination"))
+    }
+}
+
+/// True if the text of an address or an endpoint lies in the network of another text.
+fn is_in_network(text: Option<&str>, network: &str) -> bool {
+    let ip = text.and_then(Address::read).map(|address| address.ip.to_canonical());
+    ip.zip(network.parse::<IpNet>().ok()).is_some_and(|(ip, network)| network.contains(&ip))
 }
 
 impl Reports<'_> {
@@ -108,22 +143,72 @@ impl Reports<'_> {
     /// # Errors
     /// If the database fails.
     pub fn find_address(&self, address: Address) -> Result<Option<Map<String, Value>>, StoreError> {
-        let who = address.beginning();
+        let ip = address.ip.to_canonical();
+        self.find_endpoints(&Endpoints::of_address(address), &|subject| match subject {
+            OperatorSubject::Peer(peer) => *peer == ip,
+            OperatorSubject::Network(network) => network.contains(&ip),
+            _ => false,
+        })
+    }
+
+    /// Everything about the addresses of a network, as of one address, with those that call most. None if nothing is known.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn find_network(&self, network: IpNet) -> Result<Option<Map<String, Value>>, StoreError> {
+        self.learn_networks()?;
+        let endpoints = Endpoints::of_network(network);
+        let found = self.find_endpoints(&endpoints, &|subject| match subject {
+            OperatorSubject::Peer(peer) => network.contains(peer),
+            OperatorSubject::Network(of) => network.contains(of) || of.contains(&network),
+            _ => false,
+        })?;
+        let Some(mut found) = found else { return Ok(None) };
+        let sources = self.objects(
+            &format!(
+                "SELECT c.source, count(*) AS calls, min(c.started_at) AS first, max(c.started_at) AS last FROM calls AS c
+                 WHERE {} GROUP BY c.source ORDER BY calls DESC, c.source LIMIT :most",
+                endpoints.from()
+            ),
+            named_params! {":who": endpoints.who, ":most": MOST},
+            |row| {
+                Ok(json!({
+                    "source": text(row, "source")?, "calls": int(row, "calls")?, "first_seen": time(row.get("first")?),
+                    "last_seen": time(row.get("last")?),
+                }))
+            },
+        )?;
+        put(&mut found, "sources", sources);
+        Ok(Some(found))
+    }
+
+    /// Teaches this connection `in_network(text, network)`.
+    fn learn_networks(&self) -> Result<(), StoreError> {
+        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+        self.db().create_scalar_function("in_network", 2, flags, |context| {
+            let text = context.get_raw(0).as_str_or_null().unwrap_or_default();
+            Ok(context.get_raw(1).as_str().is_ok_and(|network| is_in_network(text, network)))
+        })?;
+        Ok(())
+    }
+
+    fn find_endpoints(
+        &self,
+        endpoints: &Endpoints,
+        is_meant: &dyn Fn(&OperatorSubject) -> bool,
+    ) -> Result<Option<Map<String, Value>>, StoreError> {
+        let (who, is_one) = (&endpoints.who, endpoints.is_one);
+        let (from, to) = (endpoints.from(), endpoints.to());
         let mut found = Map::new();
-        put(&mut found, "as_source", self.calls_where(FROM_ADDRESS, &who)?);
-        put(&mut found, "as_destination", self.calls_where(TO_ADDRESS, &who)?);
-        put(
-            &mut found,
-            "registrations",
-            self.registrations_where(
-                "substr(r.source, 1, length(:who)) = :who OR substr(r.registrar, 1, length(:who)) = :who",
-                &who,
-            )?,
-        );
+        put(&mut found, "as_source", self.calls_where(&from, who)?);
+        put(&mut found, "as_destination", self.calls_where(&to, who)?);
+        let registered = format!("{} OR {}", is_one("r.source"), is_one("r.registrar"));
+        put(&mut found, "registrations", self.registrations_where(&registered, who)?);
         for (name, column) in [("media_sent", "src"), ("media_received", "dst")] {
             let sql = format!(
                 "SELECT count(*) AS streams, sum(packets) AS packets, min(first_seen) AS first, max(last_seen) AS last
-                 FROM streams WHERE substr({column}, 1, length(:who)) = :who"
+                 FROM streams WHERE {}",
+                is_one(column)
             );
             let media = self.db().query_row(&sql, named_params! {":who": who}, |row| {
                 let streams: i64 = row.get("streams")?;
@@ -139,15 +224,8 @@ impl Reports<'_> {
                 found.insert(name.to_owned(), media);
             }
         }
-        let ip = address.ip.to_canonical();
-        let is_meant = |subject: &OperatorSubject| match subject {
-            OperatorSubject::Peer(peer) => *peer == ip,
-            OperatorSubject::Network(network) => network.contains(&ip),
-            _ => false,
-        };
-        put(&mut found, "lists", self.entries_where(&is_meant)?);
-        let subject = format!("subject = '{ip}' OR substr(subject, 1, length(:who)) = :who");
-        self.put_consequences(&mut found, &[FROM_ADDRESS, TO_ADDRESS], &subject, &who)?;
+        put(&mut found, "lists", self.entries_where(is_meant)?);
+        self.put_consequences(&mut found, &[&from, &to], &endpoints.is_subject, who)?;
         Ok((!found.is_empty()).then_some(found))
     }
 
@@ -362,6 +440,21 @@ mod tests {
         assert_eq!(of("[2001:db8::1]"), Some(("2001:db8::1".to_owned(), None)));
         assert_eq!(of("[2001:db8::1]:5060"), Some(("2001:db8::1".to_owned(), Some(5060))));
         assert_eq!((of("101"), of("sip:101@10.0.0.1")), (None, None));
+    }
+
+    #[test]
+    fn a_network_has_addresses_and_endpoints() {
+        for (text, network, is_so) in [
+            (Some("198.51.100.7:5060"), "198.51.100.0/24", true),
+            (Some("198.51.100.7"), "198.51.100.0/24", true),
+            (Some("198.51.101.7:5060"), "198.51.100.0/24", false),
+            (Some("[2001:db8::1]:5060"), "2001:db8::/32", true),
+            (Some("[::ffff:198.51.100.7]:5060"), "198.51.100.0/24", true),
+            (Some("+12125550188"), "0.0.0.0/0", false),
+            (None, "0.0.0.0/0", false),
+        ] {
+            assert_eq!(is_in_network(text, network), is_so, "{text:?} {network}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Everything about one name of which nothing more is known.
 
 use bellwether_store::StoreError;
+use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 
 use crate::{Address, Reports};
@@ -9,7 +10,7 @@ use crate::{Address, Reports};
 pub type Found = (&'static str, Map<String, Value>);
 
 impl Reports<'_> {
-    /// Everything about a name: an address, a Call-ID, the name of a thing, or a party. None if nothing is known.
+    /// Everything about a name: an address, a network, a Call-ID, the name of a thing, or a party. None if nothing is known.
     ///
     /// What needs the key is asked for only where it is needed: `call_id` returns the Call-ID as it stands in the database, and `tokens`
     /// the tokens that a party of this name may have.
@@ -24,6 +25,9 @@ impl Reports<'_> {
     ) -> Result<Option<Found>, E> {
         if let Some(address) = Address::read(name) {
             return Ok(self.find_address(address)?.map(|found| ("address", found)));
+        }
+        if let Ok(network) = name.parse::<IpNet>() {
+            return Ok(self.find_network(network.trunc())?.map(|found| ("network", found)));
         }
         if let Some(id) = call_id()?
             && let Some(found) = self.find_call(&id)?

@@ -35,9 +35,9 @@ pub(crate) enum ShowKind {
 
 #[derive(Args, Debug)]
 pub(crate) struct FindArgs {
-    /// A number or an address of record in clear text, a token (also as tables shorten it, 8d78bd61..), a network address, a
-    /// Call-ID, or any name of a report; `-` reads it from standard input
-    #[arg(value_name = "NUMBER|TOKEN|ADDRESS|CALL-ID", allow_hyphen_values = true)]
+    /// A number or an address of record in clear text, a token (also as tables shorten it, 8d78bd61..), an address, a network,
+    /// a Call-ID, or any name of a report; `-` reads it from standard input
+    #[arg(value_name = "NUMBER|TOKEN|ADDRESS|NETWORK|CALL-ID", allow_hyphen_values = true)]
     pub(crate) name: String,
 }
 

@@ -73,7 +73,7 @@ pub(crate) const TOOLS: &[Tool] = &[
     },
     Tool::reading(
         "find",
-        "Everything about one name: a phone number, a token, a network address, a Call-ID, or the name of a campaign, incident, \
+        "Everything about one name: a phone number, a token, an address, a network, a Call-ID, or the name of a campaign, incident, \
          recording or fingerprint.",
         &[Argument::needed(
             "name",
