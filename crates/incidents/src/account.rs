@@ -9,6 +9,7 @@ use crate::number::{Destination, Place};
 use crate::rate::Rate;
 use crate::settings::{DAY, HOUR};
 use crate::toll::TollPool;
+use crate::watch::Device;
 
 const MAX_CONTACTS: usize = 64;
 const MAX_COUNTRIES: usize = 12;
@@ -76,7 +77,7 @@ impl Novelty {
         matches!(self, Self::Again { .. } | Self::Interest { .. } | Self::NewCountry { .. })
     }
 
-    /// True for a new number in a costly country.
+    /// True for a call to a costly country of a new interest.
     pub(crate) const fn is_costly(self) -> bool {
         match self {
             Self::Again { place, .. } | Self::Interest { place, .. } | Self::NewCountry { place, .. } => {
@@ -148,8 +149,8 @@ pub(crate) enum CallPlace {
     Own,
     /// The account came there today, and lives somewhere else.
     New {
-        /// It called from there before.
-        has_called: bool,
+        /// It called from there, or from another new place, before.
+        has_arrived: bool,
     },
 }
 
@@ -181,7 +182,7 @@ struct Waiting {
     call: CallId,
     kind: u8,
     callee: u32,
-    /// Bin of the pause before it, and the bin of other calls under way.
+    /// Bin of the pause before it, and the bin of other calls abroad under way.
     pace: Option<u8>,
     at_once: u8,
 }
@@ -200,6 +201,8 @@ pub(crate) struct Account {
     pub(crate) calls: u32,
     /// Calls abroad, today's too.
     abroad: u32,
+    /// Calls of the past: at home, and abroad a day ago and more.
+    pub(crate) past: u32,
     kinds: [f32; KINDS],
     contacts: SmallVec<[u32; 8]>,
     countries: SmallVec<[Country; 2]>,
@@ -209,7 +212,7 @@ pub(crate) struct Account {
     interest: SmallVec<[Interest; 2]>,
     pub(crate) under_way: SmallVec<[UnderWay; 2]>,
     waiting: SmallVec<[Waiting; 2]>,
-    /// Calls of the past by the other calls that were under way.
+    /// Calls abroad of the past by the other ones that were under way.
     at_once: [f32; AT_ONCE],
     pub(crate) moves: Rate,
     /// Share of calls to known contacts.
@@ -245,6 +248,7 @@ impl Account {
             before: None,
             calls: 0,
             abroad: 0,
+            past: 0,
             kinds: [0.0; KINDS],
             contacts: SmallVec::new(),
             countries: SmallVec::new(),
@@ -285,13 +289,31 @@ impl Account {
             !is_due
         });
         for waiting in due {
-            if let Some(count) = self.kinds.get_mut(usize::from(waiting.kind)) {
-                *count += 1.0;
-            }
-            self.count_rhythm(waiting.at, waiting.pace.map(usize::from), waiting.at_once.into());
-            self.contact(waiting.callee);
-            self.interest.retain(|known| known.callee != waiting.callee);
+            self.is_past(&waiting);
         }
+    }
+
+    /// A call abroad becomes the past.
+    fn is_past(&mut self, call: &Waiting) {
+        if let Some(count) = self.kinds.get_mut(usize::from(call.kind)) {
+            *count += 1.0;
+        }
+        self.past = self.past.saturating_add(1);
+        self.count_rhythm(call.at, call.pace.map(usize::from));
+        if let Some(count) = self.at_once.get_mut(usize::from(call.at_once)) {
+            *count += 1.0;
+        }
+        if self.at_once.iter().sum::<f32>() > 5_000.0 {
+            self.at_once.iter_mut().for_each(|count| *count /= 2.0);
+        }
+        self.contact(call.callee);
+        self.interest.retain(|known| known.callee != call.callee);
+    }
+
+    /// The bin of calls abroad that are under way.
+    pub(crate) fn abroad_at_once(&self, at: Timestamp) -> usize {
+        let abroad = self.under_way.iter().filter(|other| other.is_abroad && other.is_recent(at));
+        abroad.count().min(AT_ONCE - 1)
     }
 
     /// The novelty of a destination for the account.
@@ -346,11 +368,11 @@ impl Account {
         f64::from(abroad) / (f64::from(all) + WEIGHT)
     }
 
-    /// The share of costly countries among the new ones that the account has begun to call, shrunk.
-    pub(crate) fn costly_share(&self) -> f64 {
-        const PRIOR: (f64, f64) = (3.0, 7.0);
+    /// The share of costly countries among its calls to new numbers abroad, shrunk to a prior.
+    pub(crate) fn costly_share(&self, prior: f64) -> f64 {
+        const WEIGHT: f64 = 10.0;
         let [.., plain, costly] = self.kinds.map(f64::from);
-        (PRIOR.0 + costly) / (PRIOR.0 + PRIOR.1 + plain + costly)
+        (WEIGHT * prior + costly) / (WEIGHT + plain + costly)
     }
 
     /// The predicted share of calls abroad from all calls so far, today's too, with a Beta prior of a mean and a weight
@@ -359,8 +381,7 @@ impl Account {
         const CALLS_A_DAY: f64 = 15.0;
         const QUIET: f64 = 0.15;
         let days = self.first_call.map_or(0.0, |first| at.since(first).as_secs_f64() / DAY.as_secs_f64());
-        let past: f32 = self.kinds.iter().sum();
-        let is_quiet = days >= 1.0 && f64::from(past) / days < CALLS_A_DAY;
+        let is_quiet = days >= 1.0 && f64::from(self.past) / days < CALLS_A_DAY;
         let share = (mean * weight + f64::from(self.abroad)) / (weight + f64::from(self.calls));
         if is_quiet { share * QUIET } else { share }
     }
@@ -427,8 +448,8 @@ impl Account {
 
     /// The relation of an address to the places where the account lives.
     pub(crate) fn place(&self, address: IpAddr, at: Timestamp) -> CallPlace {
-        let known = self.address(address);
-        if known.is_some_and(|known| at.since(known.first) >= DAY) {
+        let is_fresh = |known: &Address| at.since(known.first) < DAY;
+        if self.address(address).is_some_and(|known| !is_fresh(known)) {
             return CallPlace::Own;
         }
         let lives_elsewhere = self.addresses.iter().any(|other| {
@@ -436,16 +457,20 @@ impl Account {
                 && at.since(other.first) >= HOUR
                 && (other.calls >= 3 || other.is_registered)
         });
-        match (lives_elsewhere, known) {
-            (false, _) => CallPlace::Unknown,
-            (true, known) => CallPlace::New { has_called: known.is_some_and(|known| known.calls > 0) },
+        if !lives_elsewhere {
+            return CallPlace::Unknown;
         }
+        CallPlace::New { has_arrived: self.addresses.iter().any(|known| is_fresh(known) && known.calls > 0) }
     }
 
     /// Notes a registration from before the first call.
-    pub(crate) fn registered_before(&mut self, address: IpAddr, at: Timestamp) {
-        self.first = self.first.min(at);
-        self.at_address(address, at, true);
+    pub(crate) fn registered_before(&mut self, device: &Device) {
+        self.first = self.first.min(device.first);
+        self.at_address(device.address, device.first, true);
+        if let Some(known) = self.addresses.iter_mut().find(|known| known.address == device.address) {
+            known.first = known.first.min(device.first);
+            known.last = known.last.max(device.last);
+        }
     }
 
     /// Notes an address of a call or of a registration.
@@ -471,7 +496,7 @@ impl Account {
     pub(crate) fn begin(&mut self, call: &UnderWay, novelty: Novelty, destination: Destination) {
         let at = call.at;
         let pace = (self.calls > 0).then(|| pace(at.since(self.last)));
-        let at_once = self.under_way.iter().filter(|other| other.is_recent(at)).count().min(AT_ONCE - 1);
+        let at_once = self.abroad_at_once(at);
         self.first_call.get_or_insert(at);
         self.before = (self.calls > 0).then_some(self.last);
         self.calls = self.calls.saturating_add(1);
@@ -479,14 +504,17 @@ impl Account {
         let contact = call.callee as u32;
         match destination.place() {
             None => {
-                self.count_rhythm(at, pace, at_once);
+                self.past = self.past.saturating_add(1);
+                self.count_rhythm(at, pace);
                 self.kinds[novelty.kind().min(KINDS - 1)] += 1.0;
                 self.contact(contact);
             }
             Some(place) => {
                 self.abroad = self.abroad.saturating_add(1);
+                // Somebody with so many calls abroad a day has them as a habit.
                 if self.waiting.len() == MAX_WAITING {
-                    self.waiting.remove(0);
+                    let oldest = self.waiting.remove(0);
+                    self.is_past(&oldest);
                 }
                 self.waiting.push(Waiting {
                     at,
@@ -518,8 +546,8 @@ impl Account {
         self.under_way.push(*call);
     }
 
-    /// Counts the hour and the rhythm of a call of the past.
-    fn count_rhythm(&mut self, at: Timestamp, pace: Option<usize>, at_once: usize) {
+    /// Counts the hour and the pace of a call of the past.
+    fn count_rhythm(&mut self, at: Timestamp, pace: Option<usize>) {
         if let Some(count) = self.hours.get_mut(at.hour_of_day()) {
             *count += 1;
             if *count == u8::MAX {
@@ -532,12 +560,6 @@ impl Account {
                 self.paces.iter_mut().for_each(|count| *count /= 2);
             }
         }
-        if let Some(count) = self.at_once.get_mut(at_once) {
-            *count += 1.0;
-        }
-        if self.at_once.iter().sum::<f32>() > 5_000.0 {
-            self.at_once.iter_mut().for_each(|count| *count /= 2.0);
-        }
     }
 
     fn called(&mut self, place: Place, at: Timestamp) {
@@ -547,12 +569,11 @@ impl Account {
             return;
         }
         if self.countries.len() == MAX_COUNTRIES {
-            // A fraud that calls a dozen countries leaves the account those that it always called.
-            let oldest = self
-                .countries
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, country)| (country.is_settled(at), country.last));
+            // A fraud that calls a dozen countries leaves the account the few that it always called.
+            let settled = self.countries.iter().filter(|country| country.is_settled(at)).count();
+            let stays = |country: &Country| settled <= MAX_COUNTRIES / 2 && country.is_settled(at);
+            let oldest =
+                self.countries.iter().enumerate().min_by_key(|(_, country)| (stays(country), country.last));
             if let Some((place, _)) = oldest {
                 self.countries.remove(place);
             }
@@ -701,12 +722,30 @@ mod tests {
     fn an_account_lives_where_it_registered_before_its_first_call() {
         let mut account = Account::new("sip:1@pbx.example", at(3 * 86_400));
         assert_eq!(account.place(THERE, at(3 * 86_400)), CallPlace::Unknown);
-        account.registered_before(HERE, at(0));
+        account.registered_before(&Device { address: HERE, first: at(0), last: at(2 * 86_400) });
         assert_eq!(account.first, at(0));
         assert_eq!(account.place(HERE, at(3 * 86_400)), CallPlace::Own);
-        assert_eq!(account.place(THERE, at(3 * 86_400)), CallPlace::New { has_called: false });
+        assert_eq!(account.place(THERE, at(3 * 86_400)), CallPlace::New { has_arrived: false });
         account.at_address(THERE, at(3 * 86_400), false);
-        assert_eq!(account.place(THERE, at(3 * 86_400 + 60)), CallPlace::New { has_called: true });
+        assert_eq!(account.place(THERE, at(3 * 86_400 + 60)), CallPlace::New { has_arrived: true });
+        // Somebody whose address changes on the way arrives once.
+        let third = IpAddr::from([203, 0, 113, 5]);
+        assert_eq!(account.place(third, at(3 * 86_400 + 90)), CallPlace::New { has_arrived: true });
+    }
+
+    /// A trade with two hundred calls abroad a day has a past, although few of them wait for a day.
+    #[test]
+    fn many_calls_a_day_become_the_past() {
+        let site = [0.2; PACES];
+        let mut account = Account::new("sip:1@pbx.example", at(0));
+        for call in 0..600 {
+            calls(&mut account, call, at(call * 400), COSTLY);
+        }
+        assert!(account.past >= 500, "{}", account.past);
+        assert!(account.pace(2, &site, false) > 0.9);
+        let one = (&[0.9, 0.05, 0.05], 10.0);
+        assert!(account.share_abroad((0.25, 4.0), at(600 * 400)) > 0.9, "it is not quiet");
+        assert!(account.at_once(2, one, false) > 0.9);
     }
 
     /// A fraud in a dozen countries does not make the account forget those that it always called.

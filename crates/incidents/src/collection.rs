@@ -178,7 +178,6 @@ impl Collection {
         &mut self,
         alarm: &Alarm,
         calls: &[Joining<'_>],
-        settings: &IncidentSettings,
         at: Timestamp,
         shared: &dyn Fn(IpAddr) -> bool,
     ) -> Option<(IncidentId, bool)> {
@@ -209,7 +208,7 @@ impl Collection {
                     incident.facts.say(also);
                 }
             }
-            self.probability(*first, settings);
+            self.probability(*first);
             return Some((*first, false));
         }
         let id = IncidentId::of(
@@ -222,6 +221,7 @@ impl Collection {
         self.make_room(at);
         let facts = Facts {
             ln_m: alarm.ln_m,
+            threshold: alarm.threshold,
             rival: alarm.rival,
             also: alarm.also.clone().into_iter().collect(),
             ..Facts::default()
@@ -247,7 +247,7 @@ impl Collection {
         self.all.insert(id, incident);
         self.changed.insert(id);
         self.add_key(id, alarm.key);
-        self.probability(id, settings);
+        self.probability(id);
         Some((id, true))
     }
 
@@ -427,13 +427,7 @@ impl Collection {
     }
 
     /// The operator's word about an incident. Returns it if the word is new.
-    pub(crate) fn label(
-        &mut self,
-        id: IncidentId,
-        label: Option<IncidentLabel>,
-        at: Timestamp,
-        settings: &IncidentSettings,
-    ) -> bool {
+    pub(crate) fn label(&mut self, id: IncidentId, label: Option<IncidentLabel>, at: Timestamp) -> bool {
         let before = match label {
             Some(label) => self.labels.insert(id, label),
             None => self.labels.remove(&id),
@@ -446,7 +440,7 @@ impl Collection {
         if label == Some(IncidentLabel::Legit) {
             self.close(id, at, "the operator says that it is honest");
         }
-        self.probability(id, settings);
+        self.probability(id);
         true
     }
 
@@ -459,7 +453,7 @@ impl Collection {
         self.labels.get(&id).copied()
     }
 
-    fn probability(&mut self, id: IncidentId, settings: &IncidentSettings) {
+    fn probability(&mut self, id: IncidentId) {
         let (mut right, mut wrong) = (RIGHT, WRONG);
         for label in self.labels.values() {
             match label {
@@ -472,7 +466,7 @@ impl Collection {
         let evidence = if incident.facts.ln_m == f64::NEG_INFINITY {
             -(right / wrong).ln()
         } else {
-            (incident.facts.ln_m - threshold(incident.kind, settings)).min(4.0)
+            (incident.facts.ln_m - incident.facts.threshold).min(4.0)
         };
         let log_odds = evidence + (right / wrong).ln();
         let unlabelled = 1.0 / (1.0 + (-log_odds).exp());
@@ -497,11 +491,6 @@ impl Collection {
             }
         }
     }
-}
-
-/// The least threshold of the detectors of a kind.
-fn threshold(kind: IncidentKind, settings: &IncidentSettings) -> f64 {
-    if kind == IncidentKind::TollFraud { settings.costly_threshold() } else { settings.threshold() }
 }
 
 /// The severity by what is known now.

@@ -150,6 +150,8 @@ pub(crate) struct Facts {
     /// Answered members that have not ended.
     pub(crate) running: u32,
     pub(crate) ln_m: f64,
+    /// The threshold of the detector that opened it.
+    pub(crate) threshold: f64,
     pub(crate) rival: &'static str,
     pub(crate) also: Vec<String>,
     /// The account's past, as words.

@@ -60,4 +60,4 @@ mod words;
 pub use incident::{Incident, IncidentKind, IncidentLabel};
 pub use number::{Number, NumberClass, RateClass, Readings};
 pub use settings::{Exempt, Exemption, IncidentSettings, Limits, Rates};
-pub use watch::{CallEnd, CallStart, Change, RegistrationAnswer, Watch};
+pub use watch::{CallEnd, CallStart, Change, Device, RegistrationAnswer, Watch};

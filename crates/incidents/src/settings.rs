@@ -6,7 +6,7 @@ use crate::{IncidentKind, RateClass};
 /// Settings of the detection of incidents.
 #[derive(Clone, PartialEq, Debug)]
 pub struct IncidentSettings {
-    /// False incidents that are accepted in a million honest calls. It sets the threshold of all detectors.
+    /// False incidents that are accepted in a million honest calls. It sets the thresholds of all detectors.
     pub false_per_million: f64,
     /// Country calling code of the site, if the operator says it. It is learned otherwise.
     pub home: Option<u16>,
@@ -128,7 +128,7 @@ impl IncidentSettings {
     /// ln C, the threshold of ln M. An honest pool needs C calls on average for a false alarm, and a call enters
     /// twelve pools at most beside that of costly calls of its account.
     ///
-    /// The default accepts 3 false alarms in a million calls, C = 8 million.
+    /// The default accepts 3 false alarms in a million calls, half of them here: C = 8 million.
     #[must_use]
     pub fn threshold(&self) -> f64 {
         (1e6 * POOLS / self.false_alarms(1.0 - OF_COSTLY_CALLS)).ln()

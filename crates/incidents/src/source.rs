@@ -25,7 +25,7 @@ const SEVERAL: usize = 3;
 /// Share of calls abroad that is expected of an account of a source that nobody knows, with its weight in calls.
 pub(crate) const UNKNOWN_SHARE: (f64, f64) = (0.25, 4.0);
 
-/// Calls of a source from which on its share of calls abroad says what its accounts do.
+/// Calls of a source, with the weight of the prior, from which on its share of calls abroad says what its accounts do.
 const KNOWN_CALLS: f64 = 24.0;
 
 /// Largest weight of that share.
@@ -67,7 +67,7 @@ impl Source {
             hours: 0,
             cut: OlderRate::prior(0.05, 2.0),
             refused: OlderRate::prior(0.05, 2.0),
-            abroad: OlderRate::prior(0.25, 4.0),
+            abroad: OlderRate::prior(UNKNOWN_SHARE.0 as f32, UNKNOWN_SHARE.1 as f32),
             tried: Vec::new(),
             admitted: Vec::new(),
             scanned: None,

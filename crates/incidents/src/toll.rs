@@ -1,6 +1,7 @@
 //! Toll fraud by one account: premium destinations called on a stolen password or on a hacked device.
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 use bellwether_base::{CallId, Span, Timestamp};
 
@@ -12,7 +13,7 @@ use crate::number::Destination;
 /// makes more of the calls if the fraud takes its time.
 const SHARES: [f64; RHYTHMS] = [0.9, 0.75, 0.4, 0.75];
 
-/// The same of the calls from a new place, of which the owner makes few.
+/// Share of the calls from a new place that the fraud makes. The owner makes few there.
 const SHARE_ELSEWHERE: f64 = 0.95;
 
 /// Share of an account's calls, from here on, that a fraud from a new place makes, by its rhythm. Each call from home
@@ -28,13 +29,19 @@ const FOREIGN: f64 = 0.08;
 /// The kinds of toll fraud.
 const FRAUDS: usize = 4;
 
-/// Rhythms: several calls at once, one after the other, the account's own pace, and the account's own pace with as many
-/// calls at once as it has.
+/// Rhythms: several calls at once, one after the other, at any pace, and at any pace with any number of calls at once.
 const RHYTHMS: usize = 4;
 
 /// Weights of the frauds and of the rhythms before any call. Half of the frauds come from elsewhere.
 const FRAUD_WEIGHTS: [f64; FRAUDS] = [0.4, 0.25, 0.25, 0.1];
 const RHYTHM_WEIGHTS: [f64; RHYTHMS] = [0.4, 0.2, 0.2, 0.2];
+
+/// Logarithms of the weights of all alternatives.
+static LN_WEIGHTS: LazyLock<[f64; ALTERNATIVES]> = LazyLock::new(|| {
+    let of_frauds = FRAUD_WEIGHTS.into_iter().flat_map(|fraud| RHYTHM_WEIGHTS.map(|rhythm| fraud * rhythm));
+    let mut all = of_frauds.flat_map(|weight| [(weight / 2.0).ln(); 2]);
+    std::array::from_fn(|_| all.next().unwrap_or(f64::NEG_INFINITY))
+});
 
 /// Alternatives: fraud, rhythm, and whether it calls from the own device or from elsewhere.
 const ALTERNATIVES: usize = FRAUDS * RHYTHMS * 2;
@@ -136,8 +143,7 @@ impl Marks {
         let place_of_call = account.place(source, at);
         let is_new_place = matches!(place_of_call, CallPlace::New { .. });
         let is_abroad = destination.is_abroad();
-        let others = account.under_way.iter().filter(|other| other.is_abroad && other.is_recent(at)).count();
-        let at_once = is_abroad.then_some(others.min(AT_ONCE - 1));
+        let at_once = is_abroad.then(|| account.abroad_at_once(at));
         let pause = if is_abroad { last_pause(account, callee, at) } else { None };
         let overlap = |prior: (&[f64; AT_ONCE], f64), with_today: bool| {
             at_once.map_or(1.0, |others| account.at_once(others, prior, with_today))
@@ -167,7 +173,7 @@ impl Marks {
                 overlap: overlap(MANY_LINES, true),
             },
         ];
-        let is_arrival = is_abroad && place_of_call == CallPlace::New { has_called: false };
+        let is_arrival = is_abroad && place_of_call == CallPlace::New { has_arrived: false };
         Self {
             novelty,
             mark: mark(novelty),
@@ -202,18 +208,27 @@ impl Marks {
 
     /// ln e of the alternatives, each mixed with the calls that the owner makes.
     fn ln_e(&self) -> [f64; ALTERNATIVES] {
+        const FAST: [f64; PACES] = [0.20, 0.35, 0.30, 0.10, 0.05];
+        const SEVERAL: [f64; AT_ONCE] = [0.40, 0.25, 0.35];
+        const ONE: [f64; AT_ONCE] = [0.92, 0.06, 0.02];
         let row = FRAUD.get(self.mark).copied().unwrap_or_default();
-        let (honest, rival) = self.best(Explanation::all);
-        // The rhythm of a fraud that takes its time is the one that explains it best.
-        let own =
-            self.families.get(rival as usize).map_or((1.0, 1.0), |family| (family.pace, family.overlap));
+        let pace = self.pace.map_or(1.0, |bin| place(FAST, bin));
+        let overlap = |of: [f64; AT_ONCE]| self.at_once.map_or(1.0, |bin| place(of, bin));
+        let all_marks = self.best(Explanation::all).0;
+        // A mark that a rhythm leaves open counts for no family either.
+        let rhythms: [f64; RHYTHMS] = [
+            pace * overlap(SEVERAL) / all_marks,
+            pace * overlap(ONE) / all_marks,
+            overlap(ONE) / self.best(|family| family.kind * family.overlap).0,
+            1.0 / self.best(|family| family.kind).0,
+        ];
         let mut all = [0.0; ALTERNATIVES];
         let mut next = all.iter_mut();
         for fraud in row {
-            for rhythm in 0..RHYTHMS {
+            for (rhythm, of_rhythm) in rhythms.into_iter().enumerate() {
                 for is_elsewhere in [false, true] {
                     let Some(ln_e) = next.next() else { return all };
-                    let marks = fraud * self.rhythm(rhythm, own) / honest * self.hour;
+                    let marks = fraud * of_rhythm * self.hour;
                     *ln_e = match (is_elsewhere, self.place) {
                         (true, CallPlace::Own | CallPlace::New { .. }) => {
                             self.elsewhere(place(ARRIVES, rhythm), marks)
@@ -224,20 +239,6 @@ impl Marks {
             }
         }
         all
-    }
-
-    /// The probability of pace and overlap under a fraud. `own` has those of the account.
-    fn rhythm(&self, rhythm: usize, own: (f64, f64)) -> f64 {
-        const FAST: [f64; PACES] = [0.20, 0.35, 0.30, 0.10, 0.05];
-        const SEVERAL: [f64; AT_ONCE] = [0.40, 0.25, 0.35];
-        const ONE: [f64; AT_ONCE] = [0.92, 0.06, 0.02];
-        let pace = self.pace.map_or(1.0, |bin| if rhythm < 2 { place(FAST, bin) } else { own.0 });
-        let overlap = |at_once| match rhythm {
-            0 => place(SEVERAL, at_once),
-            1 | 2 => place(ONE, at_once),
-            _ => own.1,
-        };
-        pace * self.at_once.map_or(1.0, overlap)
     }
 
     /// ln e under a fraud from elsewhere that makes a share of the calls, with the ratio of the other marks. What is called from home, and how, says
@@ -357,10 +358,11 @@ struct Trade {
 
 impl Trade {
     fn of(account: &Account, site: &Site, at: Timestamp) -> Self {
+        /// The costly share of a trade's calls abroad.
         const OF_TRADES: f64 = 0.3;
         Self {
             share: account.share_abroad(site.share_abroad, at),
-            costly: (account.costly_share() / OF_TRADES).min(1.0),
+            costly: (account.costly_share(OF_TRADES) / OF_TRADES).min(1.0),
             is_foreign: account.foreign_share() >= FOREIGN,
         }
     }
@@ -411,7 +413,7 @@ impl TollPool {
         if marks.is_redial {
             return;
         }
-        if self.ln_m() < NOTHING {
+        if self.logs.iter().all(|log| log.ln() < NOTHING) {
             self.calls.clear();
             self.rivals = [0; 3];
         }
@@ -439,11 +441,7 @@ impl TollPool {
 
     /// ln M: the mean of the alternatives by their weights.
     pub(crate) fn ln_m(&self) -> f64 {
-        let weights = FRAUD_WEIGHTS
-            .into_iter()
-            .flat_map(|fraud| RHYTHM_WEIGHTS.map(|rhythm| fraud * rhythm / 2.0))
-            .flat_map(|weight| [weight, weight]);
-        let all = self.logs.iter().zip(weights).map(|(log, weight)| log.ln() + weight.ln());
+        let all = self.logs.iter().zip(LN_WEIGHTS.iter()).map(|(log, ln_weight)| log.ln() + ln_weight);
         all.fold(f64::NEG_INFINITY, ln_add)
     }
 
@@ -460,7 +458,7 @@ impl TollPool {
     }
 }
 
-/// ln M of an account of which nothing is suspected. A fraud begins after the last call of this kind.
+/// ln M of each alternative of an account of which nothing is suspected. A fraud begins after the last call of this kind.
 const NOTHING: f64 = 1.0;
 
 /// Calls further back belong to no new incident.
@@ -554,10 +552,10 @@ mod tests {
     }
 
     /// The mean of e over the places of honest calls is at most 1: somebody who moves now and then, and somebody who
-    /// came to a new place and calls from both.
+    /// came to a new place today and calls from there, from a third place, and from home.
     #[test]
     fn a_place_has_a_mean_of_one() {
-        let new = |has_called| CallPlace::New { has_called };
+        let new = |has_arrived| CallPlace::New { has_arrived };
         let e = |place, arrival, share| marks(Novelty::Known, place, arrival).elsewhere(share, 1.0).exp();
         for share in ARRIVES {
             let home = e(CallPlace::Own, None, share);
@@ -565,7 +563,7 @@ mod tests {
                 let mean = moves * e(new(false), Some(moves), share) + (1.0 - moves) * home;
                 assert!(mean <= 1.0 + 1e-9, "{share} {moves}: {mean}");
             }
-            assert!(0.8 * e(new(true), None, share) + 0.2 * home <= 1.0, "{share}");
+            assert!(0.75 * e(new(true), None, share) + 0.05 * e(new(true), None, share) + 0.2 * home <= 1.0);
         }
         assert!((FRAUD_WEIGHTS.iter().sum::<f64>() - 1.0).abs() < 1e-9);
         assert!((RHYTHM_WEIGHTS.iter().sum::<f64>() - 1.0).abs() < 1e-9);

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 
 use bellwether_base::{CallId, HashKey, IncidentId, IncidentState, LruTable, SlotId, Span, Timestamp};
 
-use crate::account::{Account, Novelty, UnderWay};
+use crate::account::{Account, CallPlace, Novelty, UnderWay};
 use crate::alarm::Alarm;
 use crate::collection::{Collection, Joining};
 use crate::home::Home;
@@ -51,6 +51,17 @@ const STEADY: usize = 8;
 /// Share of refused calls of a subscriber who mistakes a prefix.
 const OF_SUBSCRIBER: f64 = 0.4;
 
+/// A registered device of an account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Device {
+    /// The source address of its registrations.
+    pub address: IpAddr,
+    /// Time of the first registration there.
+    pub first: Timestamp,
+    /// Time of the last one.
+    pub last: Timestamp,
+}
+
 /// A new call.
 #[derive(Clone, Copy, Debug)]
 pub struct CallStart<'a> {
@@ -62,9 +73,8 @@ pub struct CallStart<'a> {
     pub account: u64,
     /// The caller's name in reports; empty for an account that the watch knows.
     pub name: &'a str,
-    /// Addresses of the account's registered devices, each with its first registration; empty for an account that the
-    /// watch knows.
-    pub devices: &'a [(IpAddr, Timestamp)],
+    /// The account's registered devices; empty for an account that the watch knows.
+    pub devices: &'a [Device],
     /// The caller's number.
     pub caller: Readings,
     /// Key of the called number, of the same kind as `account`.
@@ -282,11 +292,10 @@ impl Watch {
             .collect();
         let now = self.now;
         for id in gone {
-            self.incidents.label(id, None, now, &self.settings);
+            self.incidents.label(id, None, now);
         }
         for (id, label) in labels {
-            if self.incidents.label(*id, Some(*label), now, &self.settings) && *label == IncidentLabel::Legit
-            {
+            if self.incidents.label(*id, Some(*label), now) && *label == IncidentLabel::Legit {
                 self.release(*id);
             }
         }
@@ -475,8 +484,8 @@ impl Watch {
             None => {
                 self.home.count(&start.caller);
                 let mut account = Account::new(start.name, start.at);
-                for (address, first) in start.devices {
-                    account.registered_before(*address, *first);
+                for device in start.devices {
+                    account.registered_before(device);
                 }
                 self.accounts.insert(start.account, start.account, account, class, start.at);
             }
@@ -527,9 +536,9 @@ impl Watch {
             source.abroad.count(call.destination.is_abroad(), call.at);
         }
         let Some(account) = self.accounts.value_mut(call.account) else { return };
-        let is_new_address = account.address(call.source).is_none();
-        if account.calls > 0 {
-            account.moves.count(is_new_address);
+        let place = account.place(call.source, call.at);
+        if place != CallPlace::Unknown && !is_member {
+            account.moves.count(place == CallPlace::New { has_arrived: false });
         }
         if !call.destination.is_abroad() {
             account.familiar.count(call.novelty == Novelty::Known);
@@ -573,7 +582,7 @@ impl Watch {
             })
             .collect();
         let shared = |source: IpAddr| sources.value(address_key(source)).is_some_and(Source::is_server);
-        let (id, is_new) = self.incidents.raise(alarm, &joining, &self.settings, at, &shared)?;
+        let (id, is_new) = self.incidents.raise(alarm, &joining, at, &shared)?;
         for call in &calls {
             self.join(id, call.call);
         }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use bellwether_base::{CallId, HashKey, Timestamp};
 use bellwether_incidents::{
-    CallEnd, CallStart, IncidentKind, IncidentSettings, Number, NumberClass, Readings, Watch,
+    CallEnd, CallStart, Device, IncidentKind, IncidentSettings, Number, NumberClass, Readings, Watch,
 };
 
 const DAY: i64 = 86_400;
@@ -88,7 +88,7 @@ fn abroad(secs: i64, country: u16, callee: u64, source: [u8; 4]) -> CallStart<'s
 /// never called: the account is no new one, and the place is not its own.
 #[test]
 fn an_account_that_only_registered_has_a_past() {
-    let calls_until_found = |devices: &'static [(IpAddr, Timestamp)]| {
+    let calls_until_found = |devices: &[Device]| {
         let mut site = Site::new();
         (0..40).find(|n| {
             let start = abroad(3 * DAY + 30 * n, 220 + *n as u16, 5_000 + *n as u64, ELSEWHERE);
@@ -96,10 +96,10 @@ fn an_account_that_only_registered_has_a_past() {
             site.watch.of_call(call).is_some()
         })
     };
-    const DEVICE: &[(IpAddr, Timestamp)] =
-        &[(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), Timestamp::from_nanos(0))];
+    let address = IpAddr::from(HOME);
+    let device = Device { address, first: at(0), last: at(3 * DAY) };
     // An account without a past may be a call shop.
-    let (known, unknown) = (calls_until_found(DEVICE), calls_until_found(&[]));
+    let (known, unknown) = (calls_until_found(&[device]), calls_until_found(&[]));
     assert!(known.is_some_and(|calls| unknown.is_none_or(|later| calls < later)), "{known:?} {unknown:?}");
 }
 

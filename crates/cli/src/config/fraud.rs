@@ -200,8 +200,9 @@ impl Config {
     pub(super) fn explain_fraud(&self) -> Vec<String> {
         let Ok((settings, accounts)) = self.incidents() else { return Vec::new() };
         let mut told = vec![format!(
-            "fraud: an incident needs evidence of {:.1} million to 1, so that an honest account or address makes as many calls on average before a false one",
-            settings.threshold().exp() / 1e6
+            "fraud: an incident needs evidence of {:.1} million to 1, and costly calls of one account {:.2} million to 1, so that an honest account or address makes as many calls on average before a false one",
+            settings.threshold().exp() / 1e6,
+            settings.costly_threshold().exp() / 1e6
         )];
         told.push(match settings.home {
             Some(home) => format!("fraud: the site is in +{home}; other countries are abroad"),

@@ -166,6 +166,14 @@ impl Watch {
         let calls = pool.calls.clone();
         pool.reset();
         let also = Some(format!("the calls come {how}"));
-        self.alarm(&Alarm { kind: IncidentKind::Pumping, key, ln_m, calls, rival, also });
+        self.alarm(&Alarm {
+            kind: IncidentKind::Pumping,
+            key,
+            ln_m,
+            threshold: self.threshold,
+            calls,
+            rival,
+            also,
+        });
     }
 }

@@ -39,7 +39,15 @@ impl Watch {
             let calls = pool.calls.clone();
             pool.reset();
             let also = Some("declare it as a trunk, or refuse it".to_owned());
-            self.alarm(&Alarm { kind: IncidentKind::Gateway, key, ln_m, calls, rival, also });
+            self.alarm(&Alarm {
+                kind: IncidentKind::Gateway,
+                key,
+                ln_m,
+                threshold: self.threshold,
+                calls,
+                rival,
+                also,
+            });
         }
         if hours >= gateway::HOURS {
             let of_source: Vec<IncidentId> = self

@@ -63,6 +63,7 @@ impl Watch {
             kind: IncidentKind::TollFraud,
             key: PoolKey::Account(call.account),
             ln_m: f64::NEG_INFINITY,
+            threshold: self.threshold,
             calls,
             rival: "",
             also,

@@ -1,6 +1,6 @@
 //! Calls that belong to a known incident.
 
-use bellwether_base::{CallId, IncidentId};
+use bellwether_base::{CallId, IncidentId, several};
 
 use smallvec::SmallVec;
 
@@ -174,17 +174,20 @@ impl Watch {
             )
         });
         let Some(account) = self.accounts.value(call.account).filter(|_| is_of_account) else { return };
-        let mut past = format!(
-            "{} of history, {} calls, {} contacts, {}, in {} hours of the day",
-            crate::words::words(call.at.since(account.first)),
-            account.calls,
-            account.contacts(),
-            match account.calls_abroad() {
-                0 => "none abroad".to_owned(),
-                n => format!("{n} calls abroad"),
-            },
-            account.hours_used(),
-        );
+        let history = crate::words::words(call.at.since(account.first));
+        let mut past = match account.past {
+            0 => format!("{history} of history without a call"),
+            calls => format!(
+                "{history} of history, {}, {}, {}, in {}",
+                several(calls.into(), "call", "calls"),
+                several(account.contacts() as u64, "contact", "contacts"),
+                match account.calls_abroad() {
+                    0 => "none abroad".to_owned(),
+                    n => format!("{n} of them abroad"),
+                },
+                several(account.hours_used() as u64, "hour of the day", "hours of the day"),
+            ),
+        };
         if matches!(account.place(call.source, call.at), CallPlace::New { .. }) {
             past.push_str("; it lived at another address");
         }

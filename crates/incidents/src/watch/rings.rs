@@ -131,7 +131,7 @@ impl Watch {
         let is_scan = kind == IncidentKind::Scan;
         let also =
             is_scan.then(|| format!("it had tried {tried} numbers or accounts in vain when it was found"));
-        self.alarm(&Alarm { kind, key, ln_m, calls, rival, also });
+        self.alarm(&Alarm { kind, key, ln_m, threshold: self.threshold, calls, rival, also });
     }
 
     /// Notes a number that rang briefly.
@@ -149,10 +149,16 @@ impl Watch {
         }
     }
 
-    /// People call back to those who beep, and few to a stranger that rang once.
-    fn is_called_back(&mut self, number: u64) {
-        let last = self.rang.value_mut(number).and_then(|rang| rang.call.take());
-        let Some(rang) = last.and_then(|call| self.calls.value(call.key()).copied()) else { return };
+    /// People call back to those who beep, and few to a stranger that rang once. A call back counts from where its caller
+    /// registered or called before: whoever rings could invent calls back otherwise.
+    fn is_called_back(&mut self, back: &Call) {
+        let lives = self.accounts.value(back.account).and_then(|account| account.address(back.source));
+        if lives.is_none_or(|known| known.calls == 0 && !known.is_registered) {
+            return;
+        }
+        let last = self.rang.value_mut(back.callee).and_then(|rang| rang.call.take());
+        let rang = last.and_then(|call| self.calls.value(call.key()).copied());
+        let Some(rang) = rang.filter(|rang| rang.source != back.source) else { return };
         for key in PoolKey::of_ring(&rang) {
             if let Some(pool) = self.pools.value_mut(key.hash(IncidentKind::OneRing as u64)) {
                 pool.logs.iter_mut().for_each(|log| log.weigh(ring::CALLED_BACK));
@@ -170,7 +176,7 @@ impl Watch {
             // The person who was rung calls back, before anybody knows why.
             let is_called_back = rang.callees.contains(&(call.account as u32));
             if is_called_back {
-                self.is_called_back(call.callee);
+                self.is_called_back(call);
             }
             return is_called_back;
         };

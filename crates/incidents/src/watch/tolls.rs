@@ -2,7 +2,7 @@
 
 use bellwether_base::{SlotId, Span, Timestamp, several};
 
-use super::{Call, GUESSED, SCANNED, Watch, network};
+use super::{Call, GUESSED, REGISTERED, SCANNED, Watch, network};
 use crate::IncidentKind;
 use crate::account::{KINDS, Novelty, PACES, pace};
 use crate::alarm::Alarm;
@@ -76,7 +76,9 @@ impl Watch {
     /// who came together. A fraud calls several countries. At a large site some people begin to call any country.
     fn is_season(&self, country: u64, call: &Call) -> bool {
         let others = self.others_begun(country, call);
-        let least = SEASON.max(self.accounts.len() / SEASON_SHARE);
+        // No list of a country is longer, and nobody can invent registered accounts.
+        let share = (self.accounts.len_of(REGISTERED) / SEASON_SHARE).min(MAX_BEGUN / 2);
+        let least = SEASON.max(share);
         others >= least && self.season.is_none_or(|of| of == country || self.others_begun(of, call) < others)
     }
 
@@ -116,7 +118,7 @@ impl Watch {
         let rival = pool.rival().name();
         account.toll = None;
         let key = PoolKey::Account(call.account);
-        self.alarm(&Alarm { kind: IncidentKind::TollFraud, key, ln_m, calls, rival, also: None });
+        self.alarm(&Alarm { kind: IncidentKind::TollFraud, key, ln_m, threshold, calls, rival, also: None });
     }
 
     /// Prior odds by what the address did before.
@@ -198,7 +200,8 @@ impl Watch {
         pool.reset();
         let also =
             Some(format!("many accounts, each with few calls: {} within a week", call_count(calls.len())));
-        self.alarm(&Alarm { kind: IncidentKind::TollFraud, key, ln_m, calls, rival, also });
+        let threshold = self.threshold;
+        self.alarm(&Alarm { kind: IncidentKind::TollFraud, key, ln_m, threshold, calls, rival, also });
     }
 
     /// Notes that an account began to call a country, and what the site's accounts call.
@@ -229,8 +232,18 @@ impl Watch {
 
     /// A call to a country is a member of an incident: it makes no season.
     pub(super) fn leaves_country(&mut self, place: Place, account: u64) {
-        if let Some(of) = self.begun.value_mut(place_key(place)) {
+        let key = place_key(place);
+        if let Some(of) = self.begun.value_mut(key) {
             of.retain(|(other, _)| *other != account);
+        }
+        if self.season == Some(key) {
+            let mut most = (0, None);
+            self.begun.for_each_mut(|country, of| {
+                if of.len() > most.0 {
+                    most = (of.len(), Some(*country));
+                }
+            });
+            self.season = most.1;
         }
     }
 
@@ -294,7 +307,8 @@ impl Watch {
         if ln_m >= self.threshold {
             let calls = pool.calls.clone();
             pool.reset();
-            self.alarm(&Alarm { kind, key: PoolKey::Account(call.account), ln_m, calls, rival, also: None });
+            let (key, threshold) = (PoolKey::Account(call.account), self.threshold);
+            self.alarm(&Alarm { kind, key, ln_m, threshold, calls, rival, also: None });
         }
     }
 

@@ -8,8 +8,8 @@ use bellwether_base::{
 };
 use bellwether_enrich::{CallRow, NumberClass as RangeClass, NumberReadings, Reading};
 use bellwether_incidents::{
-    CallEnd, CallStart, Change, Exempt, Exemption, Incident, IncidentLabel, Number, NumberClass, Readings,
-    RegistrationAnswer, Watch,
+    CallEnd, CallStart, Change, Device, Exempt, Exemption, Incident, IncidentLabel, Number, NumberClass,
+    Readings, RegistrationAnswer, Watch,
 };
 
 use bellwether_senders::log_odds;
@@ -35,7 +35,7 @@ pub(super) struct Waiting {
     at: Timestamp,
     account: u64,
     name: String,
-    devices: SmallVec<[(IpAddr, Timestamp); 1]>,
+    devices: SmallVec<[Device; 1]>,
     caller: Readings,
     callee: u64,
     called: Readings,
@@ -77,7 +77,11 @@ impl ScoringEngine {
             name = format!("sip:{}@{}", row.caller.as_str(), row.caller_host.as_str());
             let known = self.callers.value(account);
             devices.extend(known.into_iter().flat_map(|caller| {
-                caller.account.devices.iter().map(|device| (device.source, device.first))
+                caller.account.devices.iter().map(|of| Device {
+                    address: of.source,
+                    first: of.first,
+                    last: of.last,
+                })
             }));
         }
         self.waiting = Some(Waiting {
