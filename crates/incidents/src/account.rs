@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use bellwether_base::{CallId, Span, Timestamp};
 use smallvec::SmallVec;
 
+use crate::novelty::{KINDS, Novelty, SETTLED};
 use crate::number::{Destination, Place};
 use crate::rate::Rate;
 use crate::settings::{DAY, HOUR};
@@ -30,14 +31,6 @@ const SETTLED_CALLS: u16 = 10;
 /// An account with fewer calls, or younger than a day, is new.
 const NEW_CALLS: u32 = 20;
 
-/// Kinds of destinations of the past, in the order of counts.
-pub(crate) const KINDS: usize = 5;
-pub(crate) const KNOWN: usize = 0;
-pub(crate) const NEW_DOMESTIC: usize = 1;
-pub(crate) const SETTLED: usize = 2;
-pub(crate) const NEW_PLAIN: usize = 3;
-pub(crate) const NEW_RISKY: usize = 4;
-
 /// Bins of calls at once: no other call under way, one, more.
 pub(crate) const AT_ONCE: usize = 3;
 
@@ -52,56 +45,6 @@ pub(crate) fn pace(pause: Span) -> usize {
         120..600 => 2,
         600..3600 => 3,
         _ => 4,
-    }
-}
-
-/// The destination of a call, as the account has known it so far.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Novelty {
-    /// A number that it calls, at home or abroad.
-    Known,
-    /// A new number at home.
-    NewDomestic,
-    /// A new number in a country that it calls.
-    Settled,
-    /// A number of a new interest that it called before. `calls` counts all calls of the new interests.
-    Again { place: Place, calls: u16, is_today: bool },
-    /// A new number in a country of a new interest.
-    Interest { place: Place, calls: u16, countries: u16, is_today: bool, is_same_range: bool },
-    /// A new country, beside the countries of new interests.
-    NewCountry { place: Place, countries: u16 },
-}
-
-impl Novelty {
-    pub(crate) const fn is_new_abroad(self) -> bool {
-        matches!(self, Self::Again { .. } | Self::Interest { .. } | Self::NewCountry { .. })
-    }
-
-    /// True for a call to a costly country of a new interest.
-    pub(crate) const fn is_costly(self) -> bool {
-        match self {
-            Self::Again { place, .. } | Self::Interest { place, .. } | Self::NewCountry { place, .. } => {
-                place.class.is_costly()
-            }
-            Self::Known | Self::NewDomestic | Self::Settled => false,
-        }
-    }
-
-    /// True for calls to one country of a new interest.
-    pub(crate) const fn is_one_interest(self) -> bool {
-        matches!(self, Self::Interest { countries: 1, .. })
-    }
-
-    /// The kind under which the call is counted.
-    pub(crate) const fn kind(self) -> usize {
-        match self {
-            Self::Known => KNOWN,
-            Self::NewDomestic => NEW_DOMESTIC,
-            Self::Settled => SETTLED,
-            Self::Again { is_today: false, .. } | Self::Interest { is_today: false, .. } => SETTLED,
-            _ if self.is_costly() => NEW_RISKY,
-            Self::Again { .. } | Self::Interest { .. } | Self::NewCountry { .. } => NEW_PLAIN,
-        }
     }
 }
 
@@ -289,12 +232,12 @@ impl Account {
             !is_due
         });
         for waiting in due {
-            self.is_past(&waiting);
+            self.becomes_past(&waiting);
         }
     }
 
     /// A call abroad becomes the past.
-    fn is_past(&mut self, call: &Waiting) {
+    fn becomes_past(&mut self, call: &Waiting) {
         if let Some(count) = self.kinds.get_mut(usize::from(call.kind)) {
             *count += 1.0;
         }
@@ -514,7 +457,7 @@ impl Account {
                 // Somebody with so many calls abroad a day has them as a habit.
                 if self.waiting.len() == MAX_WAITING {
                     let oldest = self.waiting.remove(0);
-                    self.is_past(&oldest);
+                    self.becomes_past(&oldest);
                 }
                 self.waiting.push(Waiting {
                     at,

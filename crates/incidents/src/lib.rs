@@ -44,6 +44,7 @@ mod detector;
 mod gateway;
 mod home;
 mod incident;
+mod novelty;
 mod number;
 mod pool;
 mod pooled;

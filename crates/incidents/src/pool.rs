@@ -100,6 +100,13 @@ impl Pool {
         }
     }
 
+    /// The calls that spoke for the fraud, for an alarm. The pool begins anew.
+    pub(crate) fn take_calls(&mut self) -> Vec<CallId> {
+        let calls = std::mem::take(&mut self.calls);
+        self.reset();
+        calls
+    }
+
     /// Begins anew, after an alarm or a label.
     pub(crate) fn reset(&mut self) {
         self.logs.fill(LogM::default());

@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 
 use bellwether_base::{CallId, Span, Timestamp};
 
-use crate::account::{AT_ONCE, Account, CallPlace, KINDS, Novelty, PACES, pace};
+use crate::account::{AT_ONCE, Account, CallPlace, PACES, pace};
 use crate::detector::{LogM, ln_add, mixed};
+use crate::novelty::{KINDS, Novelty};
 use crate::number::Destination;
 
 /// Share of an account's calls that the fraud makes on the own device, by its rhythm. The owner goes on calling, and

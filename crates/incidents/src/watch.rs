@@ -12,10 +12,11 @@ use std::net::IpAddr;
 
 use bellwether_base::{CallId, HashKey, IncidentId, IncidentState, LruTable, SlotId, Span, Timestamp};
 
-use crate::account::{Account, CallPlace, Novelty, UnderWay};
+use crate::account::{Account, CallPlace, UnderWay};
 use crate::alarm::Alarm;
 use crate::collection::{Collection, Joining};
 use crate::home::Home;
+use crate::novelty::Novelty;
 use crate::number::{Destination, Place};
 use crate::pool::{Pool, PoolKey, address_key, network_key};
 use crate::rate::Rate;

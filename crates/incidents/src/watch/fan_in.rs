@@ -163,8 +163,7 @@ impl Watch {
         if ln_m < self.threshold || pool.parties.len() < PARTIES {
             return;
         }
-        let calls = pool.calls.clone();
-        pool.reset();
+        let calls = pool.take_calls();
         let also = Some(format!("the calls come {how}"));
         self.alarm(&Alarm {
             kind: IncidentKind::Pumping,

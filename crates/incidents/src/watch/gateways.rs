@@ -36,8 +36,7 @@ impl Watch {
         pool.remember(call.call, call.account, at);
         let (ln_m, rival) = gateway::ln_m(&pool.logs);
         if ln_m >= self.threshold {
-            let calls = pool.calls.clone();
-            pool.reset();
+            let calls = pool.take_calls();
             let also = Some("declare it as a trunk, or refuse it".to_owned());
             self.alarm(&Alarm {
                 kind: IncidentKind::Gateway,

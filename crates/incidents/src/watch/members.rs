@@ -5,8 +5,9 @@ use bellwether_base::{CallId, IncidentId, several};
 use smallvec::SmallVec;
 
 use super::{Call, INVENTED, REGISTERED, Watch, network};
-use crate::account::{Account, CallPlace, Novelty};
+use crate::account::{Account, CallPlace};
 use crate::collection::{Collection, Joining};
+use crate::novelty::Novelty;
 use crate::pool::{PoolKey, address_key};
 use crate::settings::HOUR;
 use crate::source::{Source, Suspicion};

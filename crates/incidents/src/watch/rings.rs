@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use bellwether_base::{CallId, Timestamp};
 
 use super::{CALLS_BACK, CUT, Call, OF_SUBSCRIBER, Rang, Watch};
-use crate::account::Novelty;
 use crate::alarm::Alarm;
+use crate::novelty::Novelty;
 use crate::pool::{PoolKey, address_key};
 use crate::{Incident, IncidentKind, ring};
 
@@ -114,9 +114,8 @@ impl Watch {
         if ln_m < self.threshold || pool.parties.len() < ring::PARTIES {
             return;
         }
-        let calls = pool.calls.clone();
         let tried = pool.parties.len();
-        pool.reset();
+        let calls = pool.take_calls();
         if kind == IncidentKind::Scan
             && let PoolKey::Source(source) = key
             && let Some(of) = self.sources.value_mut(address_key(source))
@@ -151,7 +150,7 @@ impl Watch {
 
     /// People call back to those who beep, and few to a stranger that rang once. A call back counts from where its caller
     /// registered or called before: whoever rings could invent calls back otherwise.
-    fn is_called_back(&mut self, back: &Call) {
+    fn weigh_call_back(&mut self, back: &Call) {
         let lives = self.accounts.value(back.account).and_then(|account| account.address(back.source));
         if lives.is_none_or(|known| known.calls == 0 && !known.is_registered) {
             return;
@@ -176,7 +175,7 @@ impl Watch {
             // The person who was rung calls back, before anybody knows why.
             let is_called_back = rang.callees.contains(&(call.account as u32));
             if is_called_back {
-                self.is_called_back(call);
+                self.weigh_call_back(call);
             }
             return is_called_back;
         };

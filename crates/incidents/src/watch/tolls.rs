@@ -4,10 +4,11 @@ use bellwether_base::{SlotId, Span, Timestamp, several};
 
 use super::{Call, GUESSED, REGISTERED, SCANNED, Watch, network};
 use crate::IncidentKind;
-use crate::account::{KINDS, Novelty, PACES, pace};
+use crate::account::{PACES, pace};
 use crate::alarm::Alarm;
 use crate::collection::Collection;
 use crate::detector::of;
+use crate::novelty::{KINDS, Novelty};
 use crate::number::Place;
 use crate::pool::{PoolKey, address_key};
 use crate::settings::DAY;
@@ -196,8 +197,7 @@ impl Watch {
         if ln_m < self.threshold || pool.parties.len() < pooled::ACCOUNTS {
             return;
         }
-        let calls = pool.calls.clone();
-        pool.reset();
+        let calls = pool.take_calls();
         let also =
             Some(format!("many accounts, each with few calls: {} within a week", call_count(calls.len())));
         let threshold = self.threshold;
@@ -305,8 +305,7 @@ impl Watch {
         }
         pool.remember(call.call, call.callee, call.at);
         if ln_m >= self.threshold {
-            let calls = pool.calls.clone();
-            pool.reset();
+            let calls = pool.take_calls();
             let (key, threshold) = (PoolKey::Account(call.account), self.threshold);
             self.alarm(&Alarm { kind, key, ln_m, threshold, calls, rival, also: None });
         }
